@@ -1,0 +1,33 @@
+//! `kubectl regcred version`.
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output;
+
+/// Print the version of this program
+#[derive(Args)]
+pub(crate) struct VersionArgs {
+    /// Print an object instead of a line
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<Format>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Json,
+    Yaml,
+}
+
+pub(crate) fn run(args: &VersionArgs) -> Result<(), Failure> {
+    let version = concat!("v", env!("CARGO_PKG_VERSION"));
+    let platform = format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH);
+    let object =
+        json!({"apiVersion": "regcred/v1", "kind": "Version", "version": version, "platform": platform});
+    match args.output {
+        None => output::line(&format!("kubectl-regcred {version} ({platform})")),
+        Some(Format::Json) => output::json(&object),
+        Some(Format::Yaml) => output::yaml(&object),
+    }
+}

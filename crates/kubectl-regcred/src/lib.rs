@@ -1,0 +1,32 @@
+//! `kubectl-regcred`, the kubectl plugin for pull secrets.
+//!
+//! A command gathers what is (`source`, `cluster`), asks `regcred-core` what it means and what should be, acts
+//! (`cluster`), and reports (`output`). What goes wrong on the way is a [`failure::Failure`].
+
+mod cli;
+mod cluster;
+mod commands;
+pub mod environment;
+pub mod failure;
+mod output;
+mod source;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use environment::Environment;
+
+/// Runs the program: parses the arguments, carries out the command, prints what is to be printed.
+pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let outcome = match cli::parse(args) {
+        Ok(cli) => commands::run(cli, environment),
+        Err(usage) => return output::usage(&usage),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::failure(&failure);
+            ExitCode::from(failure.code)
+        }
+    }
+}

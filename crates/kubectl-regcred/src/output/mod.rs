@@ -1,0 +1,82 @@
+//! The only writer of stdout and stderr: data on stdout, everything else on stderr.
+//!
+//! What is printed may hold text that others wrote (names, server messages, helper output), so control and
+//! bidirectional characters are taken out of every line for people, and JSON and YAML escape them.
+
+mod harmless;
+mod yaml;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use serde_json::Value;
+use serde_json::ser::PrettyFormatter;
+
+pub(crate) use harmless::harmless;
+
+use crate::failure::{Failure, exit};
+
+/// Prints one line of data.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    write_stdout(&format!("{}\n", harmless(text)))
+}
+
+/// Prints an object as kubectl prints JSON: indented by four spaces.
+pub(crate) fn json(object: &Value) -> Result<(), Failure> {
+    let mut out = Vec::new();
+    let mut writer = serde_json::Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
+    let written = serde::Serialize::serialize(object, &mut writer);
+    written.map_err(|error| Failure::new(exit::FAILED, format!("can't write JSON: {error}")))?;
+    write_stdout(&format!("{}\n", harmless::escape_json(&String::from_utf8_lossy(&out))))
+}
+
+/// Prints an object as kubectl prints YAML: with sorted keys.
+pub(crate) fn yaml(object: &Value) -> Result<(), Failure> {
+    write_stdout(&yaml::to_yaml(object)?)
+}
+
+/// Tells the user something that is no error, on stderr.
+pub(crate) fn note(text: &str) {
+    write_stderr(&format!("note: {}\n", harmless(text)));
+}
+
+/// Warns the user, on stderr.
+pub(crate) fn warning(text: &str) {
+    write_stderr(&format!("warning: {}\n", harmless(text)));
+}
+
+/// Prints why a command failed.
+pub(crate) fn failure(failure: &Failure) {
+    let mut text = format!("error: {}\n", harmless(&failure.message));
+    if let Some(hint) = &failure.hint {
+        text.push_str("hint: ");
+        // Hints are our own words, of several lines at times; what they quote is escaped.
+        for line in hint.lines() {
+            text.push_str(&harmless(line));
+            text.push('\n');
+        }
+    }
+    write_stderr(&text);
+}
+
+/// Prints help that was asked for on stdout, or what is wrong with the command line on stderr.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    // clap knows about colour, pipes and NO_COLOR. A closed pipe is no failure of ours.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 })
+}
+
+fn write_stdout(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(exit::FAILED, format!("can't write to standard output: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn write_stderr(text: &str) {
+    // There is nowhere left to say that this failed.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

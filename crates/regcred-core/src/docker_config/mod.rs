@@ -1,0 +1,311 @@
+//! A docker config: docker's `config.json`, podman's `auth.json`, and the two forms that pull secrets hold.
+//!
+//! It is read as Go's decoder reads it (member names fold case, repeated `auths` objects are merged, of
+//! repeated entries the last one counts) and edited in place: what an edit does not name keeps its bytes.
+
+mod edit;
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::credential::{Credential, Login, SecretString, decode_auth};
+use crate::json::{Json, JsonError, Kind, Value, names_field};
+pub(crate) use edit::kubectl_text;
+
+/// Where in its JSON a docker config keeps the auth entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Under `auths`: `config.json`, `auth.json`, and a pull secret's `.dockerconfigjson`.
+    Config,
+    /// At the top: a pull secret's `.dockercfg`.
+    Dockercfg,
+}
+
+/// A docker config with its text, which is wiped when dropped.
+#[derive(Clone)]
+pub struct DockerConfig {
+    json: Json,
+    form: Form,
+}
+
+/// Text that is not a docker config. It quotes nothing that could be a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DockerConfigError {
+    /// Not JSON at all.
+    #[error("not valid JSON: {0}")]
+    Json(#[from] JsonError),
+    /// JSON in which one value has the wrong type.
+    #[error("line {line}, column {column}: `{what}` must be {expected}")]
+    Type {
+        /// The line of the value, from 1.
+        line: usize,
+        /// Its column in bytes, from 1.
+        column: usize,
+        /// Which value: a path in docker's own names.
+        what: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+}
+
+/// Why one auth entry cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {problem}")]
+pub struct EntryError {
+    /// The line of the offending value, from 1.
+    pub line: usize,
+    /// Its column in bytes, from 1.
+    pub column: usize,
+    /// What is wrong with it.
+    pub problem: EntryProblem,
+}
+
+/// What is wrong with an auth entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EntryProblem {
+    /// The entry is a number, say.
+    #[error("the entry is not an object")]
+    NotAnObject,
+    /// A field that must be a string is not.
+    #[error("`{0}` is not a string")]
+    NotAString(&'static str),
+    /// `auth` is not standard base64 of `user:password`.
+    #[error("`auth` is not standard base64 of `user:password`")]
+    AuthUndecodable,
+}
+
+/// One entry under `auths`.
+#[derive(Clone, Debug)]
+pub struct AuthEntry<'a> {
+    /// The registry key, as it stands in the file.
+    pub key: String,
+    value: Value<'a>,
+}
+
+impl DockerConfig {
+    /// Reads a docker config of the given form.
+    ///
+    /// The outer shape is checked here; each entry is checked when it is [read](AuthEntry::login), because one
+    /// that nobody asks for does no harm.
+    pub fn parse(text: impl Into<Vec<u8>>, form: Form) -> Result<Self, DockerConfigError> {
+        let config = Self { json: Json::parse(text)?, form };
+        let root = config.json.root();
+        if root.kind() != Kind::Object {
+            return Err(type_error(root, "the docker config", "an object"));
+        }
+        if form == Form::Config {
+            config.check_type("auths", Kind::Object, "an object")?;
+            config.check_type("credHelpers", Kind::Object, "an object")?;
+            config.check_type("credsStore", Kind::String, "a string")?;
+            for helpers in config.fields("credHelpers") {
+                if let Some((_, helper)) = helpers.members().find(|(_, helper)| helper.kind() != Kind::String)
+                {
+                    return Err(type_error(helper, "credHelpers", "an object of strings"));
+                }
+            }
+        }
+        Ok(config)
+    }
+
+    /// The text, with every byte that no edit has touched.
+    pub fn text(&self) -> &[u8] {
+        self.json.text()
+    }
+
+    /// The auth entries that count, in the order of the file: of a repeated key only the last.
+    pub fn entries(&self) -> Vec<AuthEntry<'_>> {
+        let mut entries: Vec<AuthEntry<'_>> = Vec::new();
+        for map in self.entry_maps() {
+            for (name, value) in map.members() {
+                let key = string(name);
+                entries.retain(|entry| entry.key != key);
+                entries.push(AuthEntry { key, value });
+            }
+        }
+        entries
+    }
+
+    /// The entry under exactly this key, if there is one.
+    pub fn entry(&self, key: &str) -> Option<AuthEntry<'_>> {
+        self.entries().into_iter().find(|entry| entry.key == key)
+    }
+
+    /// The name of the credential helper for every registry (`credsStore`), without its
+    /// `docker-credential-` prefix.
+    pub fn creds_store(&self) -> Option<String> {
+        let store = self.fields("credsStore").last().filter(|store| store.kind() == Kind::String)?;
+        Some(string(store)).filter(|store| !store.is_empty())
+    }
+
+    /// The credential helpers of single registries (`credHelpers`) as (registry key, helper), in the order of
+    /// the file.
+    pub fn cred_helpers(&self) -> Vec<(String, String)> {
+        let mut helpers: Vec<(String, String)> = Vec::new();
+        for map in since_null(self.fields("credHelpers")) {
+            for (name, helper) in map.members() {
+                let key = string(name);
+                helpers.retain(|(known, _)| *known != key);
+                helpers.push((key, string(helper)));
+            }
+        }
+        helpers
+    }
+
+    /// Sets the entry under `key` to a user name and password, as kubectl writes it into a pull secret.
+    ///
+    /// An entry that was there keeps the members that are no part of a credential; every byte outside it
+    /// stays. A new one is put last, indented like its neighbours.
+    pub fn set_entry(&mut self, key: &str, credential: &Credential) {
+        // Of a repeated entry the last one counts; earlier ones hold nothing but old passwords.
+        while edit::occurrences(self, key).count() > 1 {
+            self.remove_first(key);
+        }
+        self.replace_text(edit::set_entry(self, key, credential));
+    }
+
+    /// Removes the entry under exactly this key, repeated ones too; says whether there was one.
+    pub fn remove_entry(&mut self, key: &str) -> bool {
+        let mut removed = false;
+        while self.remove_first(key) {
+            removed = true;
+        }
+        removed
+    }
+
+    fn remove_first(&mut self, key: &str) -> bool {
+        let Some(text) = edit::remove_first(self, key) else {
+            return false;
+        };
+        self.replace_text(text);
+        true
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "our own edit of a valid document; a broken one must never be saved"
+    )]
+    fn replace_text(&mut self, mut text: Zeroizing<Vec<u8>>) {
+        self.json = Json::parse(std::mem::take(&mut *text)).expect("an edited docker config is still JSON");
+    }
+
+    /// Every object that holds entries, in the order in which Go merges them.
+    fn entry_maps(&self) -> Vec<Value<'_>> {
+        match self.form {
+            Form::Config => since_null(self.fields("auths")),
+            Form::Dockercfg => vec![self.json.root()],
+        }
+    }
+
+    /// The values of the top-level members that Go's decoder takes for `field`.
+    fn fields(&self, field: &str) -> impl Iterator<Item = Value<'_>> {
+        let field = field.to_ascii_lowercase();
+        self.json
+            .root()
+            .members()
+            .filter(move |(name, _)| names_field(&string(*name), &field))
+            .map(|(_, value)| value)
+    }
+
+    fn check_type(
+        &self,
+        field: &'static str,
+        kind: Kind,
+        expected: &'static str,
+    ) -> Result<(), DockerConfigError> {
+        match self.fields(field).find(|value| ![kind, Kind::Null].contains(&value.kind())) {
+            Some(value) => Err(type_error(value, field, expected)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for DockerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<_> = self.entries().into_iter().map(|entry| entry.key).collect();
+        f.debug_struct("DockerConfig").field("form", &self.form).field("keys", &keys).finish_non_exhaustive()
+    }
+}
+
+impl AuthEntry<'_> {
+    /// What the entry lets one log in with; `None` if it holds nothing, as docker writes it when a credential
+    /// helper has the password.
+    ///
+    /// A non-empty `auth` overrides `username` and `password`, as it does for docker and the kubelet.
+    pub fn login(&self) -> Result<Option<Login>, EntryError> {
+        match self.value.kind() {
+            Kind::Null => return Ok(None),
+            Kind::Object => {}
+            _ => return Err(entry_error(self.value, EntryProblem::NotAnObject)),
+        }
+        let identity_token = self.field("identitytoken")?;
+        let registry_token = self.field("registrytoken")?;
+        if let Some((_, token)) = identity_token {
+            return Ok(Some(Login::IdentityToken(SecretString::new(token))));
+        }
+        if let Some((_, token)) = registry_token {
+            return Ok(Some(Login::RegistryToken(SecretString::new(token))));
+        }
+        let mut username = self.field("username")?.map(|(_, name)| name.to_string());
+        let mut password = self.field("password")?.map(|(_, password)| SecretString::new(password));
+        let email = self.field("email")?.map(|(_, email)| email.to_string());
+        if let Some((value, auth)) = self.field("auth")? {
+            let (user, pass) =
+                decode_auth(&auth).ok_or_else(|| entry_error(value, EntryProblem::AuthUndecodable))?;
+            (username, password) = (Some(user), Some(pass));
+        }
+        if username.is_none() && password.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Login::Password(Credential {
+            username: username.unwrap_or_default(),
+            password: password.unwrap_or_else(|| SecretString::new(String::new())),
+            email,
+        })))
+    }
+
+    /// A field's value and where it stands; an empty string counts as absent, as it does in Go.
+    fn field(&self, field: &'static str) -> Result<Option<(Value<'_>, Zeroizing<String>)>, EntryError> {
+        let mut last = None;
+        for (name, value) in self.value.members() {
+            if !names_field(&string(name), field) {
+                continue;
+            }
+            match value.as_string() {
+                Some(text) => last = Some((value, text)),
+                // Go leaves what was there before.
+                None if value.kind() == Kind::Null => {}
+                None => return Err(entry_error(value, EntryProblem::NotAString(field))),
+            }
+        }
+        Ok(last.filter(|(_, text)| !text.is_empty()))
+    }
+}
+
+/// The maps that count: in Go, `null` empties what was read before it.
+fn since_null<'a>(maps: impl Iterator<Item = Value<'a>>) -> Vec<Value<'a>> {
+    let mut kept = Vec::new();
+    for map in maps {
+        if map.kind() == Kind::Null {
+            kept.clear();
+        } else {
+            kept.push(map);
+        }
+    }
+    kept
+}
+
+/// A string that is no secret: a member name, a helper's name.
+fn string(value: Value<'_>) -> String {
+    value.as_string().map(|text| text.to_string()).unwrap_or_default()
+}
+
+fn type_error(value: Value<'_>, what: &'static str, expected: &'static str) -> DockerConfigError {
+    let (line, column) = value.position();
+    DockerConfigError::Type { line, column, what, expected }
+}
+
+fn entry_error(value: Value<'_>, problem: EntryProblem) -> EntryError {
+    let (line, column) = value.position();
+    EntryError { line, column, problem }
+}

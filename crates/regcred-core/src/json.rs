@@ -1,0 +1,549 @@
+//! JSON as Go's `encoding/json` reads it, with the place of every value in the text.
+//!
+//! Docker, podman and the kubelet read credentials with Go's decoder, and people edit these files by hand.
+//! `serde_json` could serve neither purpose: it refuses invalid UTF-8 and lone surrogates that Go replaces by
+//! U+FFFD, folds repeated names into one, and forgets where in the text a value stood, which lossless editing
+//! and error positions need.
+//!
+//! The tree is a flat list of nodes in the order of the text, so that neither reading nor dropping a deeply
+//! nested document recurses.
+
+use std::fmt;
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+/// How deep arrays and objects may nest: the limit of Go's `encoding/json`.
+const MAX_DEPTH: usize = 10_000;
+
+/// A parsed document together with its text, which may hold passwords and is wiped when dropped.
+#[derive(Clone)]
+pub struct Json {
+    text: Zeroizing<Vec<u8>>,
+    nodes: Vec<Node>,
+}
+
+/// What sort of value a [`Value`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number, kept as its text.
+    Number,
+    /// A string; see [`Value::as_string`].
+    String,
+    /// An array; see [`Value::elements`].
+    Array,
+    /// An object; see [`Value::members`].
+    Object,
+}
+
+#[derive(Clone)]
+struct Node {
+    kind: Kind,
+    start: usize,
+    end: usize,
+    /// The node that follows this one and all that is in it.
+    next: usize,
+}
+
+/// Text that is not JSON: where, and what was wrong there. It quotes nothing of the text, which may hold
+/// passwords.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {problem}")]
+pub struct JsonError {
+    /// The line of the offending byte, from 1.
+    pub line: usize,
+    /// Its column in bytes, from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub problem: &'static str,
+}
+
+impl Json {
+    /// Parses one JSON value with nothing but white space around it.
+    ///
+    /// Follows Go's `encoding/json` (`scanner.go`): strict grammar, no byte-order mark, strings may hold
+    /// invalid UTF-8.
+    pub fn parse(text: impl Into<Vec<u8>>) -> Result<Self, JsonError> {
+        let text = Zeroizing::new(text.into());
+        let mut parser = Parser { text: &text, at: 0, nodes: Vec::new() };
+        match parser.document() {
+            Ok(()) => {
+                let nodes = parser.nodes;
+                Ok(Self { text, nodes })
+            }
+            Err(problem) => {
+                let (line, column) = position(&text, parser.at);
+                Err(JsonError { line, column, problem })
+            }
+        }
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The outermost value.
+    pub fn root(&self) -> Value<'_> {
+        Value { json: self, index: 0 }
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Json").field("bytes", &self.text.len()).finish_non_exhaustive()
+    }
+}
+
+/// Line and column, both from 1, of a byte.
+fn position(text: &[u8], at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
+    let line = before.split(|&b| b == b'\n').count();
+    (line, before.len() - line_start + 1)
+}
+
+/// One value of a [`Json`] document.
+#[derive(Clone, Copy)]
+pub struct Value<'a> {
+    json: &'a Json,
+    index: usize,
+}
+
+impl<'a> Value<'a> {
+    fn node(self) -> &'a Node {
+        &self.json.nodes[self.index]
+    }
+
+    /// What sort of value this is.
+    pub fn kind(self) -> Kind {
+        self.node().kind
+    }
+
+    /// Where in the text the value stands, quotes and brackets included.
+    pub fn span(self) -> Range<usize> {
+        self.node().start..self.node().end
+    }
+
+    /// The value's own text.
+    pub fn raw(self) -> &'a [u8] {
+        &self.json.text[self.span()]
+    }
+
+    /// Line and column of the value's first byte, both from 1.
+    pub fn position(self) -> (usize, usize) {
+        position(&self.json.text, self.node().start)
+    }
+
+    /// A string's meaning as Go decodes it; `None` for any other kind.
+    pub fn as_string(self) -> Option<Zeroizing<String>> {
+        (self.kind() == Kind::String).then(|| {
+            let raw = self.raw();
+            decode_string(&raw[1..raw.len() - 1])
+        })
+    }
+
+    /// The elements of an array, in order; nothing for any other kind.
+    pub fn elements(self) -> impl Iterator<Item = Value<'a>> {
+        self.children(Kind::Array)
+    }
+
+    /// The members of an object as (name, value), in order, repeated names included; nothing for any other
+    /// kind.
+    pub fn members(self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> {
+        let mut children = self.children(Kind::Object);
+        std::iter::from_fn(move || Some((children.next()?, children.next()?)))
+    }
+
+    fn children(self, kind: Kind) -> impl Iterator<Item = Value<'a>> {
+        let end = if self.kind() == kind { self.node().next } else { self.index };
+        let mut index = self.index + 1;
+        std::iter::from_fn(move || {
+            (index < end).then(|| {
+                let child = Value { json: self.json, index };
+                index = child.node().next;
+                child
+            })
+        })
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value").field("kind", &self.kind()).field("span", &self.span()).finish()
+    }
+}
+
+/// Whether Go's decoder takes the member `name` for the struct field `field` (lower-case ASCII).
+///
+/// Follows `encoding/json/fold.go`: letters fold by Unicode's simple case folding, in which `ſ` (U+017F) is an
+/// `s` and the Kelvin sign (U+212A) a `k`.
+pub fn names_field(name: &str, field: &str) -> bool {
+    let mut folded = name.chars().map(|c| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    });
+    field.chars().all(|c| folded.next() == Some(c)) && folded.next().is_none()
+}
+
+/// Writes `text` as Go's `json.Marshal` does: `<`, `>`, `&`, U+2028 and U+2029 are escaped for HTML's sake.
+pub fn write_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\0'..'\u{20}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                out.push_str("\\u");
+                for shift in [12, 8, 4, 0] {
+                    let digit = (u32::from(c) >> shift) & 0xf;
+                    out.push(char::from_digit(digit, 16).unwrap_or('0'));
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// Decodes what stands between the quotes of a string that the parser has accepted.
+fn decode_string(raw: &[u8]) -> Zeroizing<String> {
+    // Replacing a stray byte by U+FFFD makes three bytes of one; room for that beforehand keeps `String` from
+    // growing, which would leave an unwiped copy behind.
+    let mut out = Zeroizing::new(String::with_capacity(raw.len() * 3));
+    let mut rest = raw;
+    while let Some(backslash) = rest.iter().position(|&b| b == b'\\') {
+        push_lossy(&mut out, &rest[..backslash]);
+        let (c, used) = decode_escape(&rest[backslash..]);
+        out.push(c);
+        rest = &rest[backslash + used..];
+    }
+    push_lossy(&mut out, rest);
+    out
+}
+
+/// Every byte that is not part of valid UTF-8 becomes one U+FFFD, as in Go. (`String::from_utf8_lossy` makes
+/// one of a whole truncated sequence.)
+fn push_lossy(out: &mut String, bytes: &[u8]) {
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+}
+
+/// The character that the escape at the start of `text` means, and its length in bytes.
+fn decode_escape(text: &[u8]) -> (char, usize) {
+    match text.get(1) {
+        Some(b'b') => ('\u{8}', 2),
+        Some(b'f') => ('\u{c}', 2),
+        Some(b'n') => ('\n', 2),
+        Some(b'r') => ('\r', 2),
+        Some(b't') => ('\t', 2),
+        Some(b'u') => {
+            let unit = hex_unit(&text[2..]);
+            if let Some(c) = char::from_u32(unit) {
+                return (c, 6);
+            }
+            // A surrogate: with its other half it is one character, alone it is U+FFFD.
+            let pair = text.get(6..).filter(|rest| rest.starts_with(b"\\u")).map(|rest| hex_unit(&rest[2..]));
+            match pair {
+                Some(low) if (0xd800..0xdc00).contains(&unit) && (0xdc00..0xe000).contains(&low) => {
+                    let c = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+                    (char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
+                }
+                _ => (char::REPLACEMENT_CHARACTER, 6),
+            }
+        }
+        Some(&c) => (char::from(c), 2),
+        None => (char::REPLACEMENT_CHARACTER, 1),
+    }
+}
+
+fn hex_unit(digits: &[u8]) -> u32 {
+    digits.iter().take(4).fold(0, |unit, &d| unit * 16 + char::from(d).to_digit(16).unwrap_or(0))
+}
+
+struct Parser<'a> {
+    text: &'a [u8],
+    at: usize,
+    nodes: Vec<Node>,
+}
+
+impl Parser<'_> {
+    fn document(&mut self) -> Result<(), &'static str> {
+        // The containers that are open, innermost last.
+        let mut open: Vec<usize> = Vec::new();
+        loop {
+            // Here a value is due.
+            self.skip_space();
+            let node = self.nodes.len();
+            let kind = self.start_value()?;
+            self.nodes.push(Node { kind, start: self.at, end: 0, next: 0 });
+            let mut complete = true;
+            match kind {
+                Kind::Array | Kind::Object => {
+                    if open.len() == MAX_DEPTH {
+                        return Err("nested more than 10000 deep");
+                    }
+                    self.at += 1;
+                    self.skip_space();
+                    let close = if kind == Kind::Array { b']' } else { b'}' };
+                    if self.peek() == Some(close) {
+                        self.at += 1;
+                    } else {
+                        open.push(node);
+                        complete = false;
+                        if kind == Kind::Object {
+                            self.member_name("expected `\"` or `}`")?;
+                        }
+                    }
+                }
+                Kind::String => self.string()?,
+                Kind::Number => self.number()?,
+                Kind::Bool if self.peek() == Some(b't') => self.literal(b"true")?,
+                Kind::Bool => self.literal(b"false")?,
+                Kind::Null => self.literal(b"null")?,
+            }
+            if !complete {
+                continue;
+            }
+            self.close(node);
+            // After a complete value: the next one of its container, or the container's end.
+            loop {
+                self.skip_space();
+                let Some(&container) = open.last() else {
+                    return if self.at == self.text.len() {
+                        Ok(())
+                    } else {
+                        Err("unexpected text after the end of the value")
+                    };
+                };
+                let (close, expected) = match self.nodes[container].kind {
+                    Kind::Array => (b']', "expected `,` or `]`"),
+                    _ => (b'}', "expected `,` or `}`"),
+                };
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        if close == b'}' {
+                            self.skip_space();
+                            self.member_name("expected `\"` to begin the name of a member")?;
+                        }
+                        break;
+                    }
+                    Some(c) if c == close => {
+                        self.at += 1;
+                        self.close(container);
+                        open.pop();
+                    }
+                    Some(_) => return Err(expected),
+                    None => return Err("the text ends in the middle of a value"),
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, node: usize) {
+        self.nodes[node].end = self.at;
+        self.nodes[node].next = self.nodes.len();
+    }
+
+    fn start_value(&self) -> Result<Kind, &'static str> {
+        match self.peek() {
+            Some(b'{') => Ok(Kind::Object),
+            Some(b'[') => Ok(Kind::Array),
+            Some(b'"') => Ok(Kind::String),
+            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
+            Some(b't' | b'f') => Ok(Kind::Bool),
+            Some(b'n') => Ok(Kind::Null),
+            Some(0xef) if self.at == 0 => Err("expected a value (the text begins with a byte-order mark)"),
+            Some(_) => Err("expected a value"),
+            None if self.nodes.is_empty() => Err("the text is empty"),
+            None => Err("the text ends in the middle of a value"),
+        }
+    }
+
+    fn member_name(&mut self, expected: &'static str) -> Result<(), &'static str> {
+        match self.peek() {
+            Some(b'"') => {}
+            Some(_) => return Err(expected),
+            None => return Err("the text ends in the middle of a value"),
+        }
+        let node = self.nodes.len();
+        self.nodes.push(Node { kind: Kind::String, start: self.at, end: 0, next: 0 });
+        self.string()?;
+        self.close(node);
+        self.skip_space();
+        if self.peek() != Some(b':') {
+            return Err("expected `:` after the name of a member");
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<(), &'static str> {
+        self.at += 1;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    match self.peek() {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+                        Some(b'u') => {
+                            self.at += 1;
+                            for _ in 0..4 {
+                                if !self.peek().is_some_and(|b| b.is_ascii_hexdigit()) {
+                                    return Err("expected four hexadecimal digits after `\\u`");
+                                }
+                                self.at += 1;
+                            }
+                        }
+                        _ => return Err("unknown escape in a string"),
+                    }
+                }
+                Some(0..0x20) => return Err("control character in a string"),
+                Some(_) => self.at += 1,
+                None => return Err("the text ends in the middle of a string"),
+            }
+        }
+    }
+
+    fn number(&mut self) -> Result<(), &'static str> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), &'static str> {
+        let start = self.at;
+        while self.peek().is_some_and(|b| b.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at == start { Err("expected a digit") } else { Ok(()) }
+    }
+
+    fn literal(&mut self, word: &[u8]) -> Result<(), &'static str> {
+        for &b in word {
+            if self.peek() != Some(b) {
+                return Err("expected `true`, `false` or `null`");
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Json::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_document_keeps_order_places_and_repeated_names() {
+        let text = r#" {"a": [1, "x"], "b": {}, "a": null} "#;
+        let json = Json::parse(text).unwrap();
+        let members: Vec<_> = json
+            .root()
+            .members()
+            .map(|(name, value)| (name.as_string().unwrap().to_string(), &text[value.span()]))
+            .collect();
+        assert_eq!(members, [("a".into(), r#"[1, "x"]"#), ("b".into(), "{}"), ("a".into(), "null")]);
+        let array = json.root().members().next().unwrap().1;
+        assert_eq!(array.elements().map(Value::kind).collect::<Vec<_>>(), [Kind::Number, Kind::String]);
+        assert_eq!(array.members().count(), 0);
+    }
+
+    #[test]
+    fn errors_name_line_and_column_and_quote_nothing() {
+        assert_eq!(error(""), "line 1, column 1: the text is empty");
+        assert_eq!(error("{\n  \"a\": 1\n  \"b\": 2\n}"), "line 3, column 3: expected `,` or `}`");
+        assert_eq!(error("{\"a\":\"s3cret\" x}"), "line 1, column 15: expected `,` or `}`");
+        assert_eq!(error("{} {}"), "line 1, column 4: unexpected text after the end of the value");
+        assert_eq!(
+            error("\u{feff}{}"),
+            "line 1, column 1: expected a value (the text begins with a byte-order mark)"
+        );
+        assert_eq!(error("[1,]"), "line 1, column 4: expected a value");
+        assert_eq!(error("{\"a\":1,}"), "line 1, column 8: expected `\"` to begin the name of a member");
+        assert_eq!(error("[01]"), "line 1, column 3: expected `,` or `]`");
+    }
+
+    #[test]
+    fn nesting_is_limited_where_go_limits_it_and_does_not_recurse() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(Json::parse(nested(10_000)).is_ok());
+        assert!(Json::parse(nested(10_001)).is_err());
+    }
+
+    #[test]
+    fn strings_decode_as_in_go() {
+        let decode = |text: &[u8]| Json::parse(text).unwrap().root().as_string().unwrap().to_string();
+        assert_eq!(decode(br#""\u00e9\n\/\ud83d\ude00""#), "é\n/😀");
+        assert_eq!(decode(br#""\ud83d-\ude00\ud83d\ud83d\ude00""#), "\u{fffd}-\u{fffd}\u{fffd}😀");
+        assert_eq!(decode(b"\"a\xff\xe2\x82z\""), "a\u{fffd}\u{fffd}\u{fffd}z");
+    }
+
+    #[test]
+    fn field_names_fold_as_in_go() {
+        for name in ["auths", "AUTHS", "auth\u{17f}"] {
+            assert!(names_field(name, "auths"), "{name}");
+        }
+        for name in ["auth", "authsx", "äuths"] {
+            assert!(!names_field(name, "auths"), "{name}");
+        }
+        assert!(names_field("identityto\u{212a}en", "identitytoken"));
+    }
+
+    #[test]
+    fn strings_are_written_with_gos_html_escapes() {
+        let mut out = String::new();
+        write_string(&mut out, "a\"\\\n\r\t\u{8}\u{c}\u{1}\u{7f}<&>\u{2028}\u{2029}é😀");
+        let expected =
+            concat!(r#""a\"\\\n\r\t\b\f\u0001"#, "\u{7f}", r"\u003c\u0026\u003e\u2028\u2029", "é😀\"");
+        assert_eq!(out, expected);
+    }
+}

@@ -1,0 +1,312 @@
+//! What a docker config holds, and edits that leave every other byte.
+
+#![cfg(test)]
+
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use regcred_core::credential::{Credential, Login, SecretString};
+use regcred_core::docker_config::{DockerConfig, Form};
+use regcred_core::json::Json;
+
+fn config(text: &str) -> DockerConfig {
+    DockerConfig::parse(text, Form::Config).unwrap()
+}
+
+fn text(config: &DockerConfig) -> String {
+    String::from_utf8(config.text().to_vec()).unwrap()
+}
+
+fn credential(username: &str, password: &str) -> Credential {
+    Credential { username: username.into(), password: SecretString::new(password.to_owned()), email: None }
+}
+
+fn password(config: &DockerConfig, key: &str) -> Option<String> {
+    match config.entry(key)?.login() {
+        Ok(Some(Login::Password(credential))) => Some(credential.password.expose().to_owned()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn problem(entry: &str) -> String {
+    let config = config(&format!(r#"{{"auths":{{"r":{entry}}}}}"#));
+    config.entry("r").unwrap().login().unwrap_err().to_string()
+}
+
+#[test]
+fn a_plain_config_names_entries_and_helpers() {
+    let config = config(
+        r#"{"auths":{"ghcr.io":{"auth":"dTpw"},"quay.io":{}},"credsStore":"desktop",
+            "credHelpers":{"gcr.io":"gcloud","eu.gcr.io":"gcloud"}}"#,
+    );
+    let keys: Vec<_> = config.entries().into_iter().map(|entry| entry.key).collect();
+    assert_eq!(keys, ["ghcr.io", "quay.io"]);
+    assert_eq!(password(&config, "ghcr.io").as_deref(), Some("p"));
+    assert_eq!(config.entry("quay.io").unwrap().login(), Ok(None));
+    assert_eq!(config.creds_store().as_deref(), Some("desktop"));
+    let helpers = [("gcr.io", "gcloud"), ("eu.gcr.io", "gcloud")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!(config.cred_helpers(), helpers);
+}
+
+#[test]
+fn member_names_fold_and_auths_merge_as_in_go() {
+    let config = config(
+        r#"{"auths":{"a":{"username":"u","password":"old"},"b":{"Auth":"dTpw"}},
+            "AUTHS":{"a":{"USERNAME":"u","passWord":"new"}},"CredsStore":"x"}"#,
+    );
+    assert_eq!(password(&config, "a").as_deref(), Some("new"));
+    assert_eq!(password(&config, "b").as_deref(), Some("p"));
+    assert_eq!(config.creds_store().as_deref(), Some("x"));
+}
+
+#[test]
+fn null_empties_what_was_read_before_it() {
+    let config = config(r#"{"auths":{"a":{"auth":"dTpw"}},"auths":null,"auths":{"b":null}}"#);
+    let keys: Vec<_> = config.entries().into_iter().map(|entry| entry.key).collect();
+    assert_eq!(keys, ["b"]);
+    assert_eq!(config.entry("b").unwrap().login(), Ok(None));
+}
+
+#[test]
+fn tokens_are_told_apart_from_passwords() {
+    let config = config(
+        r#"{"auths":{"acr":{"auth":"MDAwOg==","identitytoken":"t1"},"reg":{"registrytoken":"t2"},
+            "empty":{"auth":"dTpw","identitytoken":""}}}"#,
+    );
+    let token = |token: &str| SecretString::new(token.to_owned());
+    assert_eq!(config.entry("acr").unwrap().login(), Ok(Some(Login::IdentityToken(token("t1")))));
+    assert_eq!(config.entry("reg").unwrap().login(), Ok(Some(Login::RegistryToken(token("t2")))));
+    assert_eq!(password(&config, "empty").as_deref(), Some("p"));
+}
+
+#[test]
+fn auth_overrides_username_and_password() {
+    let config = config(r#"{"auths":{"r":{"username":"x","password":"y","auth":"dTpw"}}}"#);
+    assert_eq!(password(&config, "r").as_deref(), Some("p"));
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_says_where() {
+    assert_eq!(problem("7"), "line 1, column 15: the entry is not an object");
+    assert_eq!(problem(r#"{"username":7}"#), "line 1, column 27: `username` is not a string");
+    assert_eq!(
+        problem(r#"{"auth":"hunter2-_"}"#),
+        "line 1, column 23: `auth` is not standard base64 of `user:password`"
+    );
+}
+
+#[test]
+fn a_wrong_outer_shape_says_where() {
+    let error = |text: &str| DockerConfig::parse(text, Form::Config).unwrap_err().to_string();
+    assert_eq!(error("[]"), "line 1, column 1: `the docker config` must be an object");
+    assert_eq!(error("{\"auths\":\n []}"), "line 2, column 2: `auths` must be an object");
+    assert_eq!(
+        error(r#"{"credHelpers":{"a":1}}"#),
+        "line 1, column 21: `credHelpers` must be an object of strings"
+    );
+    assert_eq!(error("{"), "not valid JSON: line 1, column 2: the text ends in the middle of a value");
+}
+
+#[test]
+fn a_dockercfg_is_the_map_itself() {
+    let mut config = DockerConfig::parse(r#"{"auths":{"auth":"dTpw"}}"#, Form::Dockercfg).unwrap();
+    assert_eq!(password(&config, "auths").as_deref(), Some("p"));
+    config.set_entry("r", &credential("u", "q"));
+    assert_eq!(
+        text(&config),
+        r#"{"auths":{"auth":"dTpw"},"r":{"username":"u","password":"q","auth":"dTpx"}}"#
+    );
+}
+
+#[test]
+fn a_new_entry_takes_the_layout_of_its_neighbours() {
+    let mut tabs =
+        config("{\n\t\"auths\": {\n\t\t\"a\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t}\n\t},\n\t\"x\": 1\n}\n");
+    tabs.set_entry("b", &credential("u", "q"));
+    let expected = "{\n\t\"auths\": {\n\t\t\"a\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t},\n\t\t\"b\": {\n\
+                    \t\t\t\"username\": \"u\",\n\t\t\t\"password\": \"q\",\n\t\t\t\"auth\": \"dTpx\"\n\t\t}\n\t},\n\
+                    \t\"x\": 1\n}\n";
+    assert_eq!(text(&tabs), expected);
+
+    let mut empty = config("{\n  \"credsStore\": \"x\"\n}\n");
+    empty.set_entry("b", &credential("u", "q"));
+    let expected = "{\n  \"credsStore\": \"x\",\n  \"auths\": {\n    \"b\": {\n      \"username\": \"u\",\n      \
+                    \"password\": \"q\",\n      \"auth\": \"dTpx\"\n    }\n  }\n}\n";
+    assert_eq!(text(&empty), expected);
+
+    let mut spaced = config(r#"{"auths": {"a": {"auth": "dTpw"}, "c": {}}}"#);
+    spaced.set_entry("b", &credential("u", "q"));
+    assert_eq!(
+        text(&spaced),
+        r#"{"auths": {"a": {"auth": "dTpw"}, "c": {}, "b": {"username": "u", "password": "q", "auth": "dTpx"}}}"#
+    );
+}
+
+#[test]
+fn an_entry_that_is_set_keeps_what_is_no_credential() {
+    let mut config =
+        config(r#"{"auths":{"a":{"Auth":"dTpw","note":[1, 2],"identitytoken":"t"},"b":{}},"x": 1}"#);
+    config.set_entry("a", &credential("u", "q"));
+    assert_eq!(
+        text(&config),
+        r#"{"auths":{"a":{"note":[1, 2],"username":"u","password":"q","auth":"dTpx"},"b":{}},"x": 1}"#
+    );
+}
+
+#[test]
+fn a_repeated_entry_leaves_no_old_password_behind() {
+    let repeated = r#"{"auths":{"a":{"auth":"b2xkOjE="},"b":{}},"Auths":{"a":{"auth":"b2xkOjI="}}}"#;
+    let mut set = config(repeated);
+    set.set_entry("a", &credential("u", "q"));
+    assert_eq!(
+        text(&set),
+        r#"{"auths":{"b":{}},"Auths":{"a":{"username":"u","password":"q","auth":"dTpx"}}}"#
+    );
+    let mut removed = config(repeated);
+    assert!(removed.remove_entry("a"));
+    assert!(!removed.remove_entry("a"));
+    assert_eq!(text(&removed), r#"{"auths":{"b":{}},"Auths":{}}"#);
+}
+
+#[test]
+fn an_entry_can_be_set_where_there_is_no_auths_yet() {
+    let entry = r#"{"a":{"username":"u","password":"q","auth":"dTpx"}}"#;
+    for (before, after) in [
+        ("{}", format!(r#"{{"auths":{entry}}}"#)),
+        (r#"{"auths":null}"#, format!(r#"{{"auths":{entry}}}"#)),
+        (r#"{"auths":{}}"#, format!(r#"{{"auths":{entry}}}"#)),
+        (r#"{"auths":{"b":1},"auths":null}"#, format!(r#"{{"auths":{{"b":1}},"auths":{entry}}}"#)),
+    ] {
+        let mut config = config(before);
+        config.set_entry("a", &credential("u", "q"));
+        assert_eq!(text(&config), after);
+        assert_eq!(password(&config, "a").as_deref(), Some("q"));
+    }
+}
+
+#[test]
+fn debug_shows_keys_and_no_passwords() {
+    let config = config(r#"{"auths":{"ghcr.io":{"username":"u","password":"hunter2"}}}"#);
+    let shown = format!("{config:?} {:?}", config.entries());
+    assert!(!shown.contains("hunter2") && shown.contains("ghcr.io"), "{shown}");
+}
+
+/// White space that JSON allows.
+fn space() -> impl Strategy<Value = String> {
+    prop_oneof![Just(""), Just(" "), Just("\n\t"), Just("\r\n  ")].prop_map(str::to_owned)
+}
+
+/// Some value of a member that is no business of ours.
+fn other_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("null".to_owned()),
+        Just("[1, {\"auths\": 2}]".to_owned()),
+        Just("-1.5e3".to_owned()),
+        any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+        Just("{ }".to_owned()),
+    ]
+}
+
+/// A config as text, with the keys that it has entries for.
+fn some_config() -> impl Strategy<Value = (String, Vec<String>)> {
+    let entries = btree_map("[a-z]{1,3}(/\\PC)?", (other_value(), space(), space()), 0..5);
+    let others = vec(("[xyz]{1,4}", other_value()), 0..3);
+    (entries, others, space(), space(), any::<bool>()).prop_map(|(entries, others, before, after, first)| {
+        let keys = entries.keys().cloned().collect();
+        let entries: Vec<_> = entries
+            .into_iter()
+            .map(|(key, (value, a, b))| {
+                format!("{a}{}{b}:{b}{value}{a}", serde_json::to_string(&key).unwrap())
+            })
+            .collect();
+        let auths = format!("\"auths\"{before}:{after}{{{}{after}}}", entries.join(","));
+        let mut members: Vec<_> =
+            others.into_iter().map(|(name, value)| format!("{before}\"{name}\":{value}")).collect();
+        members.insert(if first { 0 } else { members.len() }, auths);
+        (format!("{before}{{{}{after}}}{after}", members.join(",")), keys)
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_input_panics(text: Vec<u8>) {
+        let _ = Json::parse(text.clone());
+        let _ = DockerConfig::parse(text, Form::Config);
+    }
+
+    #[test]
+    fn no_json_like_input_panics(text in "[\\[\\]{}\",:\\\\unull0-9e.\\-]{0,40}") {
+        let _ = Json::parse(text.clone());
+        for form in [Form::Config, Form::Dockercfg] {
+            if let Ok(mut config) = DockerConfig::parse(text.clone(), form) {
+                let _ = config.entries().iter().map(|entry| entry.login()).count();
+                config.set_entry("r", &credential("u", "p"));
+                prop_assert!(config.remove_entry("r"));
+            }
+        }
+    }
+
+    #[test]
+    fn json_that_serde_reads_is_read_alike(text in "[\\[\\]{}\",:ab0-9e. ]{0,16}") {
+        let theirs = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+        prop_assert_eq!(Json::parse(text).is_ok(), theirs);
+    }
+
+    #[test]
+    fn a_new_entry_can_be_set_and_removed_without_a_trace(
+        (before, keys) in some_config(), name in "[A-Z]{1,3}", word in any::<String>(),
+    ) {
+        let mut config = config(&before);
+        config.set_entry(&name, &credential("u", &word));
+        prop_assert_eq!(password(&config, &name), Some(word));
+        prop_assert!(config.remove_entry(&name));
+        if keys.is_empty() {
+            // The white space inside `{ }` is gone, and nothing else.
+            let bare = |text: &str| text.replace([' ', '\t', '\r', '\n'], "");
+            prop_assert_eq!(bare(&text(&config)), bare(&before));
+        } else {
+            prop_assert_eq!(text(&config), before);
+        }
+    }
+
+    #[test]
+    fn setting_an_entry_leaves_every_other_byte(
+        (before, keys) in some_config(), pick: prop::sample::Index, word in any::<String>(),
+    ) {
+        prop_assume!(!keys.is_empty());
+        let key = pick.get(&keys);
+        let mut config = config(&before);
+        let span = entry_span(config.text(), key);
+        config.set_entry(key, &credential("u", &word));
+        let after = text(&config);
+        prop_assert!(after.starts_with(&before[..span.start]));
+        prop_assert!(after.ends_with(&before[span.end..]));
+        prop_assert_eq!(password(&config, key), Some(word));
+    }
+
+    #[test]
+    fn removing_an_entry_keeps_the_others(
+        (before, keys) in some_config(), pick: prop::sample::Index,
+    ) {
+        prop_assume!(!keys.is_empty());
+        let key = pick.get(&keys);
+        let mut config = config(&before);
+        prop_assert!(config.remove_entry(key));
+        let values = |text: &[u8]| {
+            let json = Json::parse(text).unwrap();
+            let auths = json.root().members().find(|(name, _)| **name.as_string().unwrap() == *"auths").unwrap().1;
+            auths.members()
+                .filter(|(name, _)| **name.as_string().unwrap() != **key)
+                .map(|(name, value)| (name.raw().to_vec(), value.raw().to_vec()))
+                .collect::<Vec<_>>()
+        };
+        prop_assert_eq!(values(config.text()), values(before.as_bytes()));
+    }
+}
+
+fn entry_span(text: &[u8], key: &str) -> std::ops::Range<usize> {
+    let json = Json::parse(text).unwrap();
+    let named = |name: &regcred_core::json::Value<'_>, wanted: &str| **name.as_string().unwrap() == *wanted;
+    let (_, auths) = json.root().members().find(|(name, _)| named(name, "auths")).unwrap();
+    let (_, entry) = auths.members().find(|(name, _)| named(name, key)).unwrap();
+    entry.span()
+}

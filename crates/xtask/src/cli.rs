@@ -1,0 +1,162 @@
+//! The command line of `cargo xtask`.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "what a script may use (`eval`, a status) goes to stdout, all else to stderr"
+)]
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cluster;
+use crate::environment::Environment;
+use crate::failure::{Failure, Result};
+use crate::{interrupt, test};
+
+/// The chores of regcred.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// A real Kubernetes control plane on this machine, to try things and to run tests against.
+    #[command(subcommand)]
+    Cluster(ClusterChore),
+    /// Run the whole test suite against a throwaway cluster.
+    ///
+    /// Installs what is missing (as root on Debian), builds Kubernetes the first time (minutes), brings a
+    /// cluster up, runs `cargo test`, and takes the cluster down again, also after a failure or Ctrl-C. Ends
+    /// with the exit code of `cargo test`. In CI (CI=true) a skipped test that tests/skips-allowed.txt
+    /// doesn't list is a failure.
+    Test {
+        /// Arguments for `cargo test`, e.g. `-p regcred-tests --test support -- --nocapture`; without -p it
+        /// tests the whole workspace.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ClusterChore {
+    /// Bring a cluster up and say how to use it; fine if it is up already.
+    ///
+    /// Builds Kubernetes the first time, which takes minutes; after that a cluster is up in seconds. stdout
+    /// gets lines for the shell: eval "$(cargo xtask cluster up)".
+    Up {
+        /// The cluster's name; several can run side by side.
+        #[arg(long, default_value = "default")]
+        name: String,
+    },
+    /// Stop a cluster and remove everything it made; fine if there is none.
+    Down {
+        /// The cluster's name.
+        #[arg(long, default_value = "default")]
+        name: String,
+    },
+    /// List the clusters and their servers.
+    ///
+    /// Exits with 0 if every cluster listed can be used (or there is none), and with 1 if one is half-started
+    /// or lost a server.
+    Status,
+}
+
+/// Does the chore; a failure is told on stderr.
+pub fn run(cli: &Cli) -> ExitCode {
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("Error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<ExitCode> {
+    let environment = Environment::read()?;
+    match &cli.chore {
+        Chore::Cluster(ClusterChore::Up { name }) => up(&environment, name),
+        Chore::Cluster(ClusterChore::Down { name }) => down(&environment, name),
+        Chore::Cluster(ClusterChore::Status) => status(&environment),
+        Chore::Test { arguments } => test::run(&environment, arguments),
+    }
+}
+
+fn up(environment: &Environment, name: &str) -> Result<ExitCode> {
+    interrupt::catch()?;
+    let up = cluster::up(environment, name, None)?;
+    let version = up.state.version.as_deref().unwrap_or("of unknown version");
+    let news = if up.was_running { "is up already" } else { "is up" };
+    eprintln!("Cluster `{name}` {news}: Kubernetes {version}, logs in {}", up.layout.logs().display());
+    let kubectl = up.state.kubectl.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+    println!("export KUBECONFIG={}", up.layout.kubeconfig().display());
+    println!("export REGCRED_TEST_CLUSTER={}", up.layout.root().display());
+    println!("export PATH={kubectl}:$PATH # its kubectl");
+    let name = if name == "default" { String::new() } else { format!(" --name {name}") };
+    eprintln!("Take it down with: cargo xtask cluster down{name}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn down(environment: &Environment, name: &str) -> Result<ExitCode> {
+    if cluster::down(environment, name)? {
+        eprintln!("Cluster `{name}` is down");
+    } else {
+        eprintln!("There is no cluster `{name}`");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(environment: &Environment) -> Result<ExitCode> {
+    let clusters = cluster::list(environment)?;
+    if clusters.is_empty() {
+        eprintln!("There is no cluster; bring one up with: cargo xtask cluster up");
+    }
+    for cluster in &clusters {
+        let Some(state) = &cluster.state else {
+            println!("{}: broken, never started a server", cluster.name);
+            continue;
+        };
+        let condition = match (cluster.is_running(), state.ready) {
+            (true, _) => "running",
+            (false, true) => "broken, lost a server",
+            (false, false) => "broken or still starting",
+        };
+        let version = state.version.as_deref().unwrap_or("-");
+        println!("{}: {condition}, {version}, {}", cluster.name, state.server.as_deref().unwrap_or("-"));
+        for server in &state.processes {
+            let alive = if server.identity.is_alive() { "alive" } else { "dead" };
+            println!("  {} pid {}: {alive}", server.program, server.identity.pid);
+        }
+    }
+    let broken = clusters.iter().find(|cluster| !cluster.is_running());
+    broken.map_or(Ok(ExitCode::SUCCESS), |cluster| {
+        Err(Failure::new(format!("cluster `{}` can't be used", cluster.name))
+            .hint(format!("cargo xtask cluster up --name {0}, or down --name {0}", cluster.name)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_for_cargo_test_pass_through() {
+        let line = ["xtask", "test", "-p", "regcred-tests", "--", "--nocapture"];
+        let Chore::Test { arguments } = Cli::try_parse_from(line).unwrap().chore else {
+            panic!("not `test`")
+        };
+        assert_eq!(arguments, ["-p", "regcred-tests", "--", "--nocapture"].map(OsString::from));
+    }
+}

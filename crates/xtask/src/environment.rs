@@ -1,0 +1,85 @@
+//! What the chores take from their surroundings: environment variables and the workspace's folders.
+
+#![expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Context as _, Failure, Result};
+
+/// The environment, read once at the start.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// The cargo that runs us, or the one on `PATH`.
+    pub cargo: OsString,
+    /// Whether we run in continuous integration (`CI=true`), where a skipped test needs a reason on record.
+    pub ci: bool,
+    /// Where to keep what is expensive to make: `$XDG_CACHE_HOME` or `~/.cache`.
+    pub cache: PathBuf,
+    /// The folders where programs are looked for.
+    pub path: Vec<PathBuf>,
+    /// envtest's convention: a folder with a ready-made `kube-apiserver`, `etcd` and `kubectl`.
+    pub kubebuilder_assets: Option<PathBuf>,
+    /// Cargo's target folder.
+    pub target: PathBuf,
+}
+
+impl Environment {
+    /// Reads the process's environment.
+    pub fn read() -> Result<Self> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let cache = match (set("XDG_CACHE_HOME"), std::env::home_dir()) {
+            (Some(folder), _) => PathBuf::from(folder),
+            (None, Some(home)) => home.join(".cache"),
+            (None, None) => {
+                return Err(Failure::new("there is no home directory to keep built programs in")
+                    .hint("set HOME or XDG_CACHE_HOME"));
+            }
+        };
+        Ok(Self {
+            cargo: set("CARGO").unwrap_or_else(|| "cargo".into()),
+            ci: set("CI").is_some_and(|value| value == "true"),
+            cache,
+            path: std::env::split_paths(&set("PATH").unwrap_or_default()).collect(),
+            kubebuilder_assets: set("KUBEBUILDER_ASSETS").map(PathBuf::from),
+            target: target_folder()?,
+        })
+    }
+
+    /// The first `program` on `PATH`.
+    pub fn find(&self, program: &str) -> Option<PathBuf> {
+        self.path.iter().map(|folder| folder.join(program)).find(|candidate| is_executable(candidate))
+    }
+
+    /// The folder that holds every cluster's state.
+    pub fn clusters(&self) -> PathBuf {
+        self.target.join("cluster")
+    }
+}
+
+/// Whether `path` is a file that may be executed.
+pub fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// The workspace that this program was built from.
+pub fn workspace() -> PathBuf {
+    // The manifest's folder of the build, not of the environment: there it is the tests', when they run us.
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
+}
+
+/// Cargo put this program into `<target>/<profile>/`; that holds however the target folder was chosen
+/// (`CARGO_TARGET_DIR`, `build.target-dir`, or not at all). Test programs live one folder deeper, in `deps`.
+fn target_folder() -> Result<PathBuf> {
+    let program = std::env::current_exe().cannot("find out where this program lies")?;
+    let mut folder = program.parent();
+    if folder.is_some_and(|folder| folder.ends_with("deps")) {
+        folder = folder.and_then(Path::parent);
+    }
+    folder.and_then(Path::parent).map(Path::to_path_buf).ok_or_else(|| {
+        Failure::new(format!("{} lies outside of a target folder", program.display()))
+            .hint("run it as `cargo xtask`")
+    })
+}

@@ -1,0 +1,25 @@
+//! The project's chores, run as `cargo xtask …`.
+//!
+//! - [`cluster`]: a real Kubernetes API server with etcd and the controller manager, on loopback ports.
+//! - [`kubernetes`]: the programs that such a cluster is made of, built from the published Go modules.
+//! - [`pass_store`]: a credential helper with a store of its own.
+//! - [`setup`]: the Debian packages that are needed besides.
+//! - [`test`](mod@test): the whole test suite against a throwaway cluster.
+//!
+//! It is a library too, because the tests (`regcred-tests`) must know where a cluster keeps its files
+//! and sign certificates with its authority; that knowledge lives here once.
+
+#![expect(clippy::print_stderr, reason = "a chore's progress is meant for the person who started it")]
+
+pub mod cli;
+pub mod cluster;
+pub mod environment;
+pub mod failure;
+pub mod interrupt;
+pub mod kubernetes;
+pub mod pass_store;
+pub mod process;
+pub mod progress;
+pub mod setup;
+pub mod skips;
+pub mod test;

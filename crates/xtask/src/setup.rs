@@ -1,0 +1,84 @@
+//! The programs that tests need and cargo can't bring, and the Debian packages that they come in.
+
+use std::process::{Command, Stdio};
+
+use crate::environment::Environment;
+use crate::failure::{Context as _, Failure, Result};
+use crate::progress::Progress;
+
+/// A Debian package that a chore needs.
+struct Package {
+    /// Its name for apt.
+    name: &'static str,
+    /// The program on `PATH` that shows that it, or something as good, is there.
+    program: &'static str,
+    /// What it is for.
+    reason: &'static str,
+}
+
+const PACKAGES: &[Package] = &[
+    Package { name: "etcd-server", program: "etcd", reason: "the database behind kube-apiserver" },
+    Package {
+        name: "golang-docker-credential-helpers",
+        program: "docker-credential-pass",
+        reason: "a real credential helper to ask",
+    },
+    Package { name: "pass", program: "pass", reason: "where docker-credential-pass keeps its passwords" },
+    Package { name: "gnupg", program: "gpg", reason: "what pass encrypts with" },
+];
+
+/// Makes sure that the programs are there: as root on Debian by installing them, elsewhere by saying what is
+/// missing.
+pub fn ensure(environment: &Environment) -> Result<()> {
+    let missing: Vec<&Package> = PACKAGES
+        .iter()
+        .filter(|package| environment.find(package.program).is_none())
+        .filter(|package| !is_in_assets(environment, package.program))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    if !rustix::process::geteuid().is_root() || environment.find("apt-get").is_none() {
+        let needs: Vec<String> = missing
+            .iter()
+            .map(|package| format!("`{}` ({}) is not on PATH", package.program, package.reason))
+            .collect();
+        return Err(Failure::new(needs.join("; ")).hint(format!(
+            "on Debian run: sudo apt-get update && sudo apt-get install --no-install-recommends {}",
+            names.join(" ")
+        )));
+    }
+    let progress = Progress::start(format!("Installing {}", names.join(" ")));
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], names.as_slice()].concat())?;
+    progress.done();
+    Ok(())
+}
+
+fn is_in_assets(environment: &Environment, program: &str) -> bool {
+    environment
+        .kubebuilder_assets
+        .as_ref()
+        .is_some_and(|assets| crate::environment::is_executable(&assets.join(program)))
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let command = format!("apt-get {}", arguments.join(" "));
+    let output = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        // Keeps the package from starting a service of its own: we only want the program.
+        .env("RUNLEVEL", "1")
+        .stdin(Stdio::null())
+        .output()
+        .cannot(format_args!("run `{command}`"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "`{command}` failed:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )))
+}

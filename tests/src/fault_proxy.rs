@@ -1,0 +1,180 @@
+//! A network with faults, in front of a real API server.
+//!
+//! Plain HTTP on loopback; every request goes on to the server with the credential of the kubeconfig that the
+//! proxy was started with, exactly once, unless a [`Rule`] says otherwise. The server's answers are never
+//! made up.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use http_body_util::BodyExt as _;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, HOST, HeaderMap, TRANSFER_ENCODING};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::cluster::client_for;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The server does what was asked and answers, but the connection breaks before the client hears of it.
+    LoseAnswer,
+    /// The connection breaks before the request reaches the server.
+    Refuse,
+}
+
+/// When something goes wrong. The first rule that fits a request and isn't used up applies.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// What goes wrong.
+    pub fault: Fault,
+    /// The request's method, e.g. `POST`.
+    pub method: &'static str,
+    /// A part of the request's path and query.
+    pub path_contains: String,
+    /// How many more requests it applies to.
+    pub times: u32,
+}
+
+/// A request that the proxy saw.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Its method.
+    pub method: String,
+    /// Its path and query.
+    pub path: String,
+    /// What happened to it, if anything.
+    pub fault: Option<Fault>,
+}
+
+#[derive(Default)]
+struct Log {
+    rules: Vec<Rule>,
+    seen: Vec<Seen>,
+}
+
+/// A running proxy; it ends with this value, and so do its connections.
+pub struct FaultProxy {
+    log: Arc<Mutex<Log>>,
+    folder: TempDir,
+    // Dropped last of all it owns: it runs the proxy's tasks.
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl FaultProxy {
+    /// Starts a proxy in front of the server of `kubeconfig`, with the credential that is in there.
+    pub fn start(kubeconfig: &Path) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime for the proxy");
+        let (client, listener) = runtime.block_on(async {
+            (client_for(kubeconfig).await, TcpListener::bind("127.0.0.1:0").await.expect("a free port"))
+        });
+        let address = listener.local_addr().expect("a listener has an address");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let kubeconfig =
+            xtask::cluster::Kubeconfig { server: &format!("http://{address}"), authority: None, user: None };
+        kubeconfig.write(&folder.path().join("kubeconfig")).unwrap_or_else(|failure| panic!("{failure}"));
+
+        let log = Arc::new(Mutex::new(Log::default()));
+        runtime.spawn(accept(listener, client, Arc::clone(&log)));
+        Self { log, folder, _runtime: runtime }
+    }
+
+    /// A kubeconfig that leads through the proxy.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    /// Lets something go wrong from now on.
+    pub fn inject(&self, rule: Rule) {
+        locked(&self.log).rules.push(rule);
+    }
+
+    /// The requests so far, in the order of their arrival.
+    pub fn seen(&self) -> Vec<Seen> {
+        locked(&self.log).seen.clone()
+    }
+}
+
+fn locked(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
+    log.lock().expect("nobody panics while holding the proxy's log")
+}
+
+impl Log {
+    /// Notes a request; returns what shall happen to it.
+    fn note(&mut self, method: &str, path: &str) -> Option<Fault> {
+        let rule = self
+            .rules
+            .iter_mut()
+            .find(|rule| rule.times > 0 && rule.method == method && path.contains(&rule.path_contains));
+        let fault = rule.map(|rule| {
+            rule.times -= 1;
+            rule.fault
+        });
+        self.seen.push(Seen { method: method.to_owned(), path: path.to_owned(), fault });
+        fault
+    }
+}
+
+async fn accept(listener: TcpListener, client: kube::Client, log: Arc<Mutex<Log>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(stream, client.clone(), Arc::clone(&log)));
+    }
+}
+
+async fn serve(stream: TcpStream, client: kube::Client, log: Arc<Mutex<Log>>) {
+    let service = service_fn(|request| answer(request, client.clone(), Arc::clone(&log)));
+    // An error is how a fault breaks the connection; the client's going away is none of our business.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// The connection breaks on purpose, or the server can't be reached.
+#[derive(Debug)]
+struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection breaks")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+type Answer = http_body_util::combinators::UnsyncBoxBody<Bytes, kube::Error>;
+
+/// Forwards a request; an error makes hyper close the client's connection without an answer.
+async fn answer(
+    request: Request<Incoming>,
+    client: kube::Client,
+    log: Arc<Mutex<Log>>,
+) -> Result<Response<Answer>, Broken> {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let fault = locked(&log).note(request.method().as_str(), &path);
+    if fault == Some(Fault::Refuse) {
+        return Err(Broken);
+    }
+    let (mut head, body) = request.into_parts();
+    without_hop_by_hop(&mut head.headers);
+    let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+    let response = client.send(Request::from_parts(head, body.into())).await.map_err(|_| Broken)?;
+    let (mut head, body) = response.into_parts();
+    without_hop_by_hop(&mut head.headers);
+    if fault == Some(Fault::LoseAnswer) {
+        // Read to its end, so that the server has certainly done its work.
+        let _ = body.collect_bytes().await;
+        return Err(Broken);
+    }
+    Ok(Response::from_parts(head, body.boxed_unsync()))
+}
+
+/// Removes what concerns one connection only (RFC 9110 §7.6.1); each side's library sets its own.
+fn without_hop_by_hop(headers: &mut HeaderMap) {
+    for name in [CONNECTION, HOST, TRANSFER_ENCODING] {
+        headers.remove(name);
+    }
+}

@@ -1,0 +1,28 @@
+//! Test support: real servers and programs for the end-to-end tests.
+//!
+//! - [`cluster`](mod@cluster): the API server that the tests share, a namespace for each test, users with few
+//!   rights.
+//! - [`sandbox`]: a bare environment to run whole programs in, and what they [`output`].
+//! - [`leak`]: whether a secret can be found where it must not be.
+//! - [`fault_proxy`]: a network that loses answers, in front of the real API server.
+//! - [`skip`](mod@skip): a test that can't run here says so aloud.
+//!
+//! Run the tests with `cargo xtask test`. Nothing here stands in for a real part; only faults are made up.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a panic is how a test fails"
+)]
+
+pub mod cluster;
+pub mod fault_proxy;
+pub mod leak;
+pub mod output;
+pub mod processes;
+pub mod sandbox;
+pub mod skip;
+
+pub use cluster::cluster;
+pub use skip::skip;
