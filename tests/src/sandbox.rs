@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -42,14 +42,16 @@ impl Sandbox {
     /// A sandbox with neither cluster nor kubectl.
     pub fn without_cluster() -> Self {
         let root = tempfile::Builder::new().prefix("regcred-").tempdir().expect("a temporary folder");
-        for folder in ["home", "bin", "tmp", "run"] {
+        for folder in ["home", "bin", "programs", "tmp", "run"] {
             // Some programs insist that XDG_RUNTIME_DIR is private; the others don't mind.
             std::fs::DirBuilder::new()
                 .mode(0o700)
                 .create(root.path().join(folder))
                 .expect("a folder of the sandbox");
         }
-        let path = vec![root.path().join("bin"), programs_folder(), "/usr/bin".into(), "/bin".into()];
+        let programs = root.path().join("programs");
+        link_programs(&programs);
+        let path = vec![root.path().join("bin"), programs, "/usr/bin".into(), "/bin".into()];
         let mut sandbox = Self { variables: BTreeMap::new(), path, root };
         for (name, folder) in [("HOME", "home"), ("TMPDIR", "tmp"), ("XDG_RUNTIME_DIR", "run")] {
             sandbox.set(name, sandbox.root().join(folder));
@@ -227,8 +229,16 @@ fn kill_group(child: &Child) {
     }
 }
 
-/// Where cargo puts the workspace's programs: beside the test program's own folder `deps`.
-fn programs_folder() -> PathBuf {
+/// Links the workspace's programs, which cargo puts beside the test program's own folder `deps`, into `folder`.
+///
+/// Cargo's folder itself is not for a PATH: kubectl takes `kubectl-regcred.d` in there for a plugin.
+fn link_programs(folder: &Path) {
     let test = std::env::current_exe().expect("the test program knows where it lies");
-    test.ancestors().nth(2).expect("a test program lies in target/PROFILE/deps").to_path_buf()
+    let target = test.ancestors().nth(2).expect("a test program lies in target/PROFILE/deps");
+    for entry in target.read_dir().expect("cargo's folder can be listed").flatten() {
+        let path = entry.path();
+        if path.extension().is_none() && xtask::environment::is_executable(&path) {
+            symlink(&path, folder.join(entry.file_name())).expect("a program can be linked");
+        }
+    }
 }

@@ -19,8 +19,18 @@ fn xtask(arguments: &[&str]) -> Output {
 }
 
 fn xtask_with(arguments: &[&str], variables: &[(&str, &Path)]) -> Output {
-    let program = Sandbox::without_cluster().find("xtask");
-    Command::new(program).args(arguments).envs(variables.iter().copied()).output().expect("xtask starts")
+    let sandbox = Sandbox::without_cluster();
+    Command::new(sandbox.find("xtask"))
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .output()
+        .expect("xtask starts")
+}
+
+/// A cluster that doesn't outlive this process for long.
+fn up(name: &str, variables: &[(&str, &Path)]) -> Output {
+    let owner = std::process::id().to_string();
+    xtask_with(&["cluster", "up", "--name", name, "--owner", &owner], variables)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -36,7 +46,7 @@ struct OwnCluster {
 impl OwnCluster {
     fn up(purpose: &str) -> Self {
         let name = format!("{purpose}-{}", std::process::id());
-        let output = xtask(&["cluster", "up", "--name", &name]);
+        let output = up(&name, &[]);
         Self::from(name, &output)
     }
 
@@ -92,7 +102,7 @@ fn two_clusters_live_side_by_side_and_one_goes_alone() {
 
     // Up again is up already.
     let servers = first.processes();
-    let again = xtask(&["cluster", "up", "--name", &first.name]);
+    let again = up(&first.name, &[]);
     assert!(
         again.status.success() && text(&again.stderr).contains("is up already"),
         "{}",
@@ -118,8 +128,8 @@ fn a_cluster_that_lost_a_server_is_told_and_made_anew() {
     assert_eq!(status.status.code(), Some(1));
     assert!(text(&status.stdout).contains(&format!("{}: broken, lost a server", cluster.name)));
 
-    let up = xtask(&["cluster", "up", "--name", &cluster.name]);
-    assert!(up.status.success(), "{}", text(&up.stderr));
+    let again = up(&cluster.name, &[]);
+    assert!(again.status.success(), "{}", text(&again.stderr));
     assert!(before.iter().all(|process| !process.is_alive()));
     Cluster::at(&cluster.root).kubectl(["get", "serviceaccount", "default"]).success();
 }
@@ -162,7 +172,7 @@ exec "$REAL" "$@"
     });
 
     let name = format!("support-d-{}", std::process::id());
-    let up = xtask_with(&["cluster", "up", "--name", &name], &[("KUBEBUILDER_ASSETS", &assets)]);
+    let up = up(&name, &[("KUBEBUILDER_ASSETS", &assets)]);
     let cluster = OwnCluster::from(name, &up);
     assert!(text(&up.stderr).contains("Somebody else took the port"), "{}", text(&up.stderr));
     let stolen = thief.join().unwrap().local_addr().unwrap();
@@ -175,7 +185,7 @@ fn a_server_that_fails_is_named_with_its_last_words_and_nothing_keeps_running() 
     let sandbox = Sandbox::without_cluster();
     let assets = assets_with_api_server(&sandbox, "echo these are its last words; exit 3\n");
     let name = format!("support-e-{}", std::process::id());
-    let up = xtask_with(&["cluster", "up", "--name", &name], &[("KUBEBUILDER_ASSETS", &assets)]);
+    let up = up(&name, &[("KUBEBUILDER_ASSETS", &assets)]);
     let stderr = text(&up.stderr);
     assert_eq!(up.status.code(), Some(1));
     for expected in
@@ -194,7 +204,7 @@ fn incomplete_assets_are_refused_by_name() {
     let sandbox = Sandbox::without_cluster();
     let assets = sandbox.bin();
     symlink("/bin/true", assets.join("kubectl")).unwrap();
-    let up = xtask_with(&["cluster", "up", "--name", "never"], &[("KUBEBUILDER_ASSETS", &assets)]);
+    let up = up("never", &[("KUBEBUILDER_ASSETS", &assets)]);
     assert_eq!(up.status.code(), Some(1));
     assert!(text(&up.stderr).contains("but kube-apiserver, etcd is missing there"), "{}", text(&up.stderr));
 }

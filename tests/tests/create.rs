@@ -1,6 +1,6 @@
 //! `kubectl regcred create` against a real API server, driven by real kubectl.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -86,7 +86,7 @@ fn an_existing_secret_is_left_alone() {
     let output = create(&sandbox, &namespace, "regcred", &[]);
     output
         .assert_code(8)
-        .assert_stderr_contains("secrets/regcred exists already")
+        .assert_stderr_contains("secret/regcred exists already")
         .assert_stderr_contains("hint: nothing was changed");
     assert_eq!(output.stdout, "");
     assert_no_secret(PASSWORD, &[&output]);
@@ -350,7 +350,7 @@ fn a_network_that_stays_broken_is_told_and_nothing_is_claimed() {
     let path_contains = "/secrets/regcred".to_owned();
     proxy.inject(Rule { fault: Fault::Refuse, method: "GET", path_contains, times: 100 });
     let output = create(&sandbox, &namespace, "regcred", &[]);
-    output.assert_code(6).assert_stderr_contains("whether secrets/regcred was created is not known");
+    output.assert_code(6).assert_stderr_contains("whether secret/regcred was created is not known");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An error as a person and a script see it: what was wrong, what to do next, and the exit code.
 
-/// Why a command did not do what it was asked. None of its texts holds a secret; [`output`](crate::output)
+/// Why a command did not do what it was asked. None of its texts holds a secret; `output`
 /// makes them harmless before a terminal sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

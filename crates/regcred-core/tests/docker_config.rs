@@ -238,7 +238,9 @@ proptest! {
         let _ = Json::parse(text.clone());
         for form in [Form::Config, Form::Dockercfg] {
             if let Ok(mut config) = DockerConfig::parse(text.clone(), form) {
-                let _ = config.entries().iter().map(|entry| entry.login()).count();
+                for entry in config.entries() {
+                    let _ = entry.login();
+                }
                 config.set_entry("r", &credential("u", "p"));
                 prop_assert!(config.remove_entry("r"));
             }

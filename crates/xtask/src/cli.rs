@@ -13,7 +13,8 @@ use clap::{Parser, Subcommand};
 use crate::cluster;
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
-use crate::{interrupt, test};
+use crate::process::Identity;
+use crate::{demo, interrupt, test};
 
 /// The chores of regcred.
 #[derive(Debug, Parser)]
@@ -28,6 +29,10 @@ enum Chore {
     /// A real Kubernetes control plane on this machine, to try things and to run tests against.
     #[command(subcommand)]
     Cluster(ClusterChore),
+    /// Show the main job on real input, in a throwaway cluster.
+    ///
+    /// Sets up what is missing, as `test` does.
+    Demo,
     /// Run the whole test suite against a throwaway cluster.
     ///
     /// Installs what is missing (as root on Debian), builds Kubernetes the first time (minutes), brings a
@@ -52,6 +57,9 @@ enum ClusterChore {
         /// The cluster's name; several can run side by side.
         #[arg(long, default_value = "default")]
         name: String,
+        /// The process that the cluster belongs to: when it is gone, `cargo xtask test` takes the cluster down.
+        #[arg(long, hide = true)]
+        owner: Option<u32>,
     },
     /// Stop a cluster and remove everything it made; fine if there is none.
     Down {
@@ -80,16 +88,17 @@ pub fn run(cli: &Cli) -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<ExitCode> {
     let environment = Environment::read()?;
     match &cli.chore {
-        Chore::Cluster(ClusterChore::Up { name }) => up(&environment, name),
+        Chore::Cluster(ClusterChore::Up { name, owner }) => up(&environment, name, *owner),
         Chore::Cluster(ClusterChore::Down { name }) => down(&environment, name),
         Chore::Cluster(ClusterChore::Status) => status(&environment),
         Chore::Test { arguments } => test::run(&environment, arguments),
+        Chore::Demo => demo::run(&environment).map(|()| ExitCode::SUCCESS),
     }
 }
 
-fn up(environment: &Environment, name: &str) -> Result<ExitCode> {
+fn up(environment: &Environment, name: &str, owner: Option<u32>) -> Result<ExitCode> {
     interrupt::catch()?;
-    let up = cluster::up(environment, name, None)?;
+    let up = cluster::up(environment, name, owner.and_then(Identity::of))?;
     let version = up.state.version.as_deref().unwrap_or("of unknown version");
     let news = if up.was_running { "is up already" } else { "is up" };
     eprintln!("Cluster `{name}` {news}: Kubernetes {version}, logs in {}", up.layout.logs().display());

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Context as _, Failure, Result};
@@ -20,6 +20,9 @@ pub struct Environment {
     pub path: Vec<PathBuf>,
     /// envtest's convention: a folder with a ready-made `kube-apiserver`, `etcd` and `kubectl`.
     pub kubebuilder_assets: Option<PathBuf>,
+    /// Variables with which cargo describes our own package to us. A cargo that we start must not get them: build
+    /// scripts that look at them (ring's) would run again, and most of the workspace be built again, each time.
+    pub own_package: Vec<OsString>,
     /// Cargo's target folder.
     pub target: PathBuf,
 }
@@ -42,6 +45,10 @@ impl Environment {
             cache,
             path: std::env::split_paths(&set("PATH").unwrap_or_default()).collect(),
             kubebuilder_assets: set("KUBEBUILDER_ASSETS").map(PathBuf::from),
+            own_package: std::env::vars_os()
+                .map(|(name, _)| name)
+                .filter(|name| is_own_package(name))
+                .collect(),
             target: target_folder()?,
         })
     }
@@ -55,6 +62,11 @@ impl Environment {
     pub fn clusters(&self) -> PathBuf {
         self.target.join("cluster")
     }
+}
+
+fn is_own_package(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// Whether `path` is a file that may be executed.

@@ -103,7 +103,8 @@ fn build(environment: &Environment, names: &[&str]) -> Result<PathBuf> {
     }
     let go = environment.find("go").ok_or_else(|| {
         Failure::new("`go` is not on PATH; it builds Kubernetes for the tests").hint(
-            "install Go 1.26 or newer (https://go.dev/dl), or point KUBEBUILDER_ASSETS to ready-made programs",
+            "install Go (https://go.dev/dl; tests/cluster/go.mod says which), or point KUBEBUILDER_ASSETS to \
+             ready-made programs",
         )
     })?;
     let flags = version_flags(&go, &module)?;

@@ -1,4 +1,4 @@
-//! A real credential helper with a store of its own: docker-credential-pass, on `pass` and GnuPG.
+//! A real credential helper with a store of its own: docker-credential-pass, on `pass` and GPG.
 //!
 //! It needs neither a desktop nor a bus, so the demo and every test can have one, side by side.
 
@@ -11,7 +11,7 @@ use crate::failure::{Context as _, Failure, Result};
 /// The name for `credsStore` and `credHelpers`.
 pub const HELPER: &str = "pass";
 
-/// A password store in a home folder; GnuPG's agent for it ends with this value.
+/// A password store in a home folder; GPG's agent for it ends with this value.
 #[derive(Debug)]
 pub struct PassStore {
     home: PathBuf,

@@ -12,8 +12,10 @@ use crate::failure::{Failure, exit};
 pub(super) struct Operation<'a> {
     /// The verb, as RBAC spells it.
     pub(super) verb: &'static str,
-    /// The plural of the resource.
+    /// The resource, as RBAC spells it.
     pub(super) resource: &'static str,
+    /// One such object, as kubectl calls it before its name.
+    pub(super) kind: &'static str,
     pub(super) namespace: &'a str,
     pub(super) name: &'a str,
     /// Where the API server is.
@@ -31,16 +33,16 @@ impl Operation<'_> {
 
     /// What is said when another object has the name.
     pub(super) fn exists(&self) -> Failure {
-        let Self { resource, namespace, name, .. } = self;
-        Failure::new(exit::CONFLICT, format!("{resource}/{name} exists already in namespace {namespace:?}")).hint(
+        let Self { kind, namespace, name, .. } = self;
+        Failure::new(exit::CONFLICT, format!("{kind}/{name} exists already in namespace {namespace:?}")).hint(
             "nothing was changed; delete it first, choose another name, or let --append-hash name each version anew",
         )
     }
 
     fn refused(&self, status: &Status) -> Failure {
-        let Self { verb, resource, namespace, name, server } = self;
+        let Self { verb, resource, kind, namespace, name, server } = self;
         let said = &status.message;
-        let kind = status.details.as_ref().map_or("", |details| details.kind.as_str());
+        let missing = status.details.as_ref().map_or("", |details| details.kind.as_str());
         match (status.code, status.reason.as_str()) {
             (401, _) => Failure::new(
                 exit::CLUSTER,
@@ -55,25 +57,21 @@ impl Operation<'_> {
                     "ask for a Role that allows it; to check: kubectl auth can-i {verb} {resource} -n {namespace}"
                 ))
             }
-            (403, _) => Failure::new(exit::CLUSTER, format!("the cluster refused {resource}/{name}: {said}")),
-            (404, _) if kind == "namespaces" => {
+            (403, _) => Failure::new(exit::CLUSTER, format!("the cluster refused {kind}/{name}: {said}")),
+            (404, _) if missing == "namespaces" => {
                 Failure::new(exit::NOT_FOUND, format!("there is no namespace {namespace:?}"))
                     .hint("create it first with `kubectl create namespace`, or name another with -n")
             }
-            (404, _) => {
-                Failure::new(exit::NOT_FOUND, format!("there is no {resource}/{name} in {namespace:?}"))
-            }
+            (404, _) => Failure::new(exit::NOT_FOUND, format!("there is no {kind}/{name} in {namespace:?}")),
             (409, "AlreadyExists") => self.exists(),
-            (409, _) => {
-                Failure::new(exit::CONFLICT, format!("{resource}/{name} was changed meanwhile: {said}"))
-                    .hint("run the command again")
-            }
+            (409, _) => Failure::new(exit::CONFLICT, format!("{kind}/{name} was changed meanwhile: {said}"))
+                .hint("run the command again"),
             (422, _) => {
-                Failure::new(exit::CLUSTER, format!("the API server finds {resource}/{name} invalid: {said}"))
+                Failure::new(exit::CLUSTER, format!("the API server finds {kind}/{name} invalid: {said}"))
             }
             (code, _) => Failure::new(
                 exit::CLUSTER,
-                format!("the API server could not {verb} {resource}/{name}: {said} ({code})"),
+                format!("the API server could not {verb} {kind}/{name}: {said} ({code})"),
             )
             .hint("run the command again; what was done stays done"),
         }

@@ -88,6 +88,7 @@ pub(crate) async fn create(
     let operation = Operation {
         verb: "create",
         resource: "secrets",
+        kind: "secret",
         namespace: &connection.namespace,
         name,
         server: &connection.server,
@@ -116,7 +117,7 @@ pub(crate) async fn create(
 }
 
 fn unknown_outcome(failure: Failure, name: &str, namespace: &str) -> Failure {
-    let message = format!("{}; whether secrets/{name} was created is not known", failure.message);
+    let message = format!("{}; whether secret/{name} was created is not known", failure.message);
     Failure { message, ..failure }
         .hint(format!("run the command again, or look with `kubectl get secret {name} -n {namespace}`"))
 }

@@ -34,16 +34,13 @@ pub(super) async fn gather(
     args: &SourceArgs,
     environment: &Environment,
 ) -> Result<BTreeMap<String, Credential>, Failure> {
+    for registry in &args.registry {
+        Server::parse(registry)
+            .map_err(|error| Failure::usage(format!("--registry {registry:?}: {error}")))?;
+    }
     let files = read_files(path, args, environment)?;
-    let (wanted, all) = if args.registry.is_empty() {
-        (every_registry(&files), true)
-    } else {
-        for registry in &args.registry {
-            Server::parse(registry)
-                .map_err(|error| Failure::usage(format!("--registry {registry:?}: {error}")))?;
-        }
-        (args.registry.clone(), false)
-    };
+    let all = args.registry.is_empty();
+    let wanted = if all { every_registry(&files) } else { args.registry.clone() };
     let mut credentials = BTreeMap::new();
     for registry in wanted {
         match find(&registry, &files).await? {

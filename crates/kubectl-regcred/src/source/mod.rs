@@ -8,6 +8,7 @@ mod flags;
 mod helper;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -22,7 +23,7 @@ use crate::output;
 #[derive(Args)]
 #[command(next_help_heading = "Source of the credentials (exactly one)")]
 pub(crate) struct SourceArgs {
-    /// The registry to log in to [default: Docker Hub, https://index.docker.io/v1/]
+    /// The registry to log in to [default: Docker Hub]
     #[arg(long, value_name = "SERVER", allow_hyphen_values = true)]
     docker_server: Option<String>,
     /// The user name at the registry
@@ -45,8 +46,9 @@ pub(crate) struct SourceArgs {
     /// Take credentials from a docker config, and ask the credential helpers that it names for what it lacks
     /// [default: those of docker and podman: $DOCKER_CONFIG/config.json or ~/.docker/config.json, then
     /// $REGISTRY_AUTH_FILE or $XDG_RUNTIME_DIR/containers/auth.json]
-    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    from_docker_config: Option<std::path::PathBuf>,
+    #[arg(long, value_name = "PATH", require_equals = true)]
+    #[expect(clippy::option_option, reason = "clap's type for a flag whose value may be left out")]
+    from_docker_config: Option<Option<PathBuf>>,
     /// With --from-docker-config, only the credentials of this registry (repeatable)
     #[arg(long, value_name = "HOST")]
     registry: Vec<String>,
@@ -87,8 +89,7 @@ pub(crate) async fn gather(args: &SourceArgs, environment: &Environment) -> Resu
         }
         None if !files && !direct => Err(Failure::usage("no source of credentials is given").hint(SOURCES)),
         Some(path) => {
-            let path = Some(path.as_path()).filter(|path| !path.as_os_str().is_empty());
-            docker_config::gather(path, args, environment).await.map(Sourced::Credentials)
+            docker_config::gather(path.as_deref(), args, environment).await.map(Sourced::Credentials)
         }
         None if files => {
             if flags {

@@ -10,12 +10,14 @@ pub mod layout;
 pub mod pki;
 mod servers;
 pub mod state;
+mod throwaway;
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 pub use kubeconfig::Kubeconfig;
+pub use throwaway::{keep_logs, with_throwaway};
 
 use crate::environment::Environment;
 use crate::failure::{Context as _, Failure, Result};
@@ -60,6 +62,7 @@ pub fn up(environment: &Environment, name: &str, owner: Option<process::Identity
         .create(layout.root())
         .cannot_at("create", layout.root())?;
     let state = State::new(name, &programs.kubectl, owner);
+    state.write(&layout)?;
     match servers::start(&layout, &programs, state) {
         Ok(state) => Ok(Up { layout, state, was_running: false }),
         Err(failure) => {
@@ -123,7 +126,7 @@ pub fn remove_orphans(environment: &Environment) -> Result<()> {
     for cluster in list(environment)? {
         let owner = cluster.state.and_then(|state| state.owner);
         if owner.is_some_and(|owner| !owner.is_alive()) {
-            eprintln!("Removing cluster `{}`, left behind by an earlier run …", cluster.name);
+            eprintln!("Removing cluster `{}`, whose owner has ended …", cluster.name);
             down(environment, &cluster.name)?;
         }
     }
