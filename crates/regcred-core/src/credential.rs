@@ -78,20 +78,18 @@ pub fn encode_auth(credential: &Credential) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(pair.as_bytes()))
 }
 
-/// What an `auth` field holds as (user, password), or `None` if it does not decode.
+/// What an `auth` field holds as (user, password), or `None` if it does not decode. Neither need be UTF-8.
 ///
 /// Follows the kubelet (`pkg/credentialprovider/config.go`, `decodeDockerConfigFieldAuth`): padded base64 if
 /// the value ends in `=` after trimming, else unpadded; line breaks inside are skipped; split at the first
-/// `:`. Bytes that are not UTF-8 become U+FFFD.
-pub fn decode_auth(auth: &str) -> Option<(String, SecretString)> {
+/// `:`.
+pub fn decode_auth(auth: &str) -> Option<(Vec<u8>, Zeroizing<Vec<u8>>)> {
     let unbroken: Zeroizing<Vec<u8>> =
         Zeroizing::new(auth.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect());
     let engine = if auth.trim().ends_with('=') { &STANDARD } else { &STANDARD_UNPADDED };
     let decoded = Zeroizing::new(engine.decode(&unbroken[..]).ok()?);
     let colon = decoded.iter().position(|&b| b == b':')?;
-    let username = String::from_utf8_lossy(&decoded[..colon]).into_owned();
-    let password = Zeroizing::new(String::from_utf8_lossy(&decoded[colon + 1..]).into_owned());
-    Some((username, SecretString::new(password)))
+    Some((decoded[..colon].to_vec(), Zeroizing::new(decoded[colon + 1..].to_vec())))
 }
 
 /// When a token says it expires, read without verifying it: the `exp` claim of a JWT (RFC 7519), or the
@@ -155,14 +153,15 @@ mod tests {
 
     #[test]
     fn auth_decodes_as_the_kubelet_does() {
-        let decode =
-            |auth: &str| decode_auth(auth).map(|(user, password)| (user, password.expose().to_owned()));
-        let pair = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        let decode = |auth: &str| decode_auth(auth).map(|(user, password)| (user, password.to_vec()));
+        let pair =
+            |user: &str, password: &str| Some((user.as_bytes().to_vec(), password.as_bytes().to_vec()));
         assert_eq!(decode("dTpw"), pair("u", "p"));
         assert_eq!(decode("dTpwOnE="), pair("u", "p:q"));
         assert_eq!(decode("dTpwOnE"), pair("u", "p:q"));
         assert_eq!(decode("dTpw\r\nOnE=\n"), pair("u", "p:q"));
         assert_eq!(decode("Og=="), pair("", ""));
+        assert_eq!(decode("/zr/"), Some((vec![0xff], vec![0xff])));
         // Left-over bits are of no account to Go.
         assert_eq!(decode("dTpwOnF="), pair("u", "p:q"));
         for undecodable in [" dTpw", "dTpw ", "dXA=", "dTp_", "dTp-", "d", "dTpwOnE=="] {

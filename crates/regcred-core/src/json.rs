@@ -232,6 +232,13 @@ fn decode_string(raw: &[u8]) -> Zeroizing<String> {
     out
 }
 
+/// Bytes as text, with one U+FFFD for every byte that is not part of valid UTF-8, as in Go.
+pub fn lossy(bytes: &[u8]) -> Zeroizing<String> {
+    let mut out = Zeroizing::new(String::with_capacity(bytes.len() * 3));
+    push_lossy(&mut out, bytes);
+    out
+}
+
 /// Every byte that is not part of valid UTF-8 becomes one U+FFFD, as in Go. (`String::from_utf8_lossy` makes
 /// one of a whole truncated sequence.)
 fn push_lossy(out: &mut String, bytes: &[u8]) {

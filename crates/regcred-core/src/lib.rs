@@ -9,6 +9,7 @@ pub mod docker_config;
 pub mod helper_protocol;
 pub mod image;
 pub mod json;
+pub mod kubelet;
 pub mod metadata;
 pub mod pull_secret;
 pub mod server;

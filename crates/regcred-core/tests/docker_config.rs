@@ -89,6 +89,10 @@ fn an_entry_that_cannot_be_read_says_where() {
     assert_eq!(problem("7"), "line 1, column 15: the entry is not an object");
     assert_eq!(problem(r#"{"username":7}"#), "line 1, column 27: `username` is not a string");
     assert_eq!(
+        problem(r#"{"auth":"/zr/"}"#),
+        "line 1, column 23: `auth` holds a user name or password that is not UTF-8"
+    );
+    assert_eq!(
         problem(r#"{"auth":"hunter2-_"}"#),
         "line 1, column 23: `auth` is not standard base64 of `user:password`"
     );

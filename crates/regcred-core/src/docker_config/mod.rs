@@ -73,6 +73,9 @@ pub enum EntryProblem {
     /// `auth` is not standard base64 of `user:password`.
     #[error("`auth` is not standard base64 of `user:password`")]
     AuthUndecodable,
+    /// `auth` decodes to something that JSON can't hold, so that it can't be written anew.
+    #[error("`auth` holds a user name or password that is not UTF-8")]
+    AuthNotText,
 }
 
 /// One entry under `auths`.
@@ -252,7 +255,10 @@ impl AuthEntry<'_> {
         if let Some((value, auth)) = self.field("auth")? {
             let (user, pass) =
                 decode_auth(&auth).ok_or_else(|| entry_error(value, EntryProblem::AuthUndecodable))?;
-            (username, password) = (Some(user), Some(pass));
+            let not_text = |_| entry_error(value, EntryProblem::AuthNotText);
+            username = Some(std::str::from_utf8(&user).map_err(not_text)?.to_owned());
+            let pass = std::str::from_utf8(&pass).map_err(not_text)?;
+            password = Some(SecretString::new(pass.to_owned()));
         }
         if username.is_none() && password.is_none() {
             return Ok(None);
