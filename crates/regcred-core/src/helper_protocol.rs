@@ -6,7 +6,7 @@
 use zeroize::Zeroizing;
 
 use crate::credential::{Credential, Login, SecretString};
-use crate::json::{Json, Kind, Value, names_field};
+use crate::json::{Json, Kind, Value};
 
 /// What a helper prints when it has no credential for a server.
 pub const NOT_FOUND: &str = "credentials not found in native keychain";
@@ -88,12 +88,9 @@ fn object(stdout: &[u8]) -> Result<Json, ProtocolError> {
 }
 
 fn field(object: Value<'_>, name: &'static str) -> Result<Option<Zeroizing<String>>, ProtocolError> {
-    let named = |member: &Value<'_>| member.as_string().is_some_and(|member| names_field(&member, name));
-    match object.members().filter(|(member, _)| named(member)).last() {
-        None => Ok(None),
-        Some((_, value)) => {
-            value.as_string().map(Some).ok_or(ProtocolError::Nonsense("a field that is no string"))
-        }
+    match object.string_field(name) {
+        Ok(found) => Ok(found.map(|(_, text)| text)),
+        Err(_) => Err(ProtocolError::Nonsense("a field that is no string")),
     }
 }
 

@@ -159,6 +159,24 @@ impl<'a> Value<'a> {
         std::iter::from_fn(move || Some((children.next()?, children.next()?)))
     }
 
+    /// The string that Go's decoder puts into the struct field `field` (lower-case ASCII) when it decodes this
+    /// object, and where it stands: of several such members the last counts, and `null` changes nothing. The
+    /// error is a member that is no string.
+    pub fn string_field(self, field: &str) -> Result<Option<(Value<'a>, Zeroizing<String>)>, Value<'a>> {
+        let mut last = None;
+        for (name, value) in self.members() {
+            if !name.as_string().is_some_and(|name| names_field(&name, field)) {
+                continue;
+            }
+            match value.as_string() {
+                Some(text) => last = Some((value, text)),
+                None if value.kind() == Kind::Null => {}
+                None => return Err(value),
+            }
+        }
+        Ok(last)
+    }
+
     fn children(self, kind: Kind) -> impl Iterator<Item = Value<'a>> {
         let end = if self.kind() == kind { self.node().next } else { self.index };
         let mut index = self.index + 1;

@@ -10,6 +10,7 @@ pub mod helper_protocol;
 pub mod image;
 pub mod json;
 pub mod kubelet;
+pub mod lint;
 pub mod metadata;
 pub mod pull_secret;
 pub mod server;

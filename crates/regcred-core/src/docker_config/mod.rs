@@ -272,19 +272,9 @@ impl AuthEntry<'_> {
 
     /// A field's value and where it stands; an empty string counts as absent, as it does in Go.
     fn field(&self, field: &'static str) -> Result<Option<(Value<'_>, Zeroizing<String>)>, EntryError> {
-        let mut last = None;
-        for (name, value) in self.value.members() {
-            if !names_field(&string(name), field) {
-                continue;
-            }
-            match value.as_string() {
-                Some(text) => last = Some((value, text)),
-                // Go leaves what was there before.
-                None if value.kind() == Kind::Null => {}
-                None => return Err(entry_error(value, EntryProblem::NotAString(field))),
-            }
-        }
-        Ok(last.filter(|(_, text)| !text.is_empty()))
+        let found = self.value.string_field(field);
+        let found = found.map_err(|value| entry_error(value, EntryProblem::NotAString(field)))?;
+        Ok(found.filter(|(_, text)| !text.is_empty()))
     }
 }
 

@@ -8,110 +8,150 @@ use zeroize::Zeroizing;
 use super::{Fatal, FatalProblem};
 use crate::credential::{Credential, SecretString, decode_auth};
 use crate::docker_config::Form;
-use crate::json::{Json, Kind, Value, lossy, names_field};
+use crate::json::{Json, JsonError, Kind, Value, lossy, names_field};
 
-/// An entry that the kubelet has decoded.
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) credential: Credential,
+/// A string of a docker config, and where it stands.
+type Text<'a> = (Value<'a>, Zeroizing<String>);
+
+/// What the kubelet decodes of a docker config, and what it stumbles over.
+#[derive(Default)]
+pub(crate) struct Decoded {
+    /// The entries, in the order of the text; of a repeated key only the last.
+    pub(crate) entries: Vec<Entry>,
+    /// The keys of the entries that a later one with the same key replaces.
+    pub(crate) replaced: Vec<String>,
+    /// Every value that can't be decoded. The kubelet stops at the first.
+    pub(crate) fatal: Vec<Fatal>,
 }
 
-/// Decodes the data of the pull secret with this index.
+/// An entry that the kubelet has decoded.
+pub(crate) struct Entry {
+    /// Its registry key.
+    pub(crate) key: String,
+    /// The credential that it tries.
+    pub(crate) credential: Credential,
+    /// Whether `username` or `password` says other than `auth`, which overrides them.
+    pub(crate) contradicts: bool,
+    /// The field with a token that it drops, if there is one.
+    pub(crate) dropped: Option<&'static str>,
+}
+
+/// Decodes the data of the pull secret with this index, or says what of it makes the pull fail.
+pub(super) fn decode(secret: usize, text: &[u8], form: Form) -> Result<Vec<Entry>, Fatal> {
+    let decoded = decode_all(secret, text, form);
+    decoded.fatal.into_iter().next().map_or(Ok(decoded.entries), Err)
+}
+
+/// Decodes the data of the pull secret with this index, and goes on where the kubelet would give up.
 ///
 /// Follows `pkg/credentialprovider/secrets/secrets.go` and `config.go`, which leave it to Go's
 /// `encoding/json`: into `DockerConfigJSON` for `.dockerconfigjson`, into a map for `.dockercfg`.
-pub(super) fn decode(secret: usize, text: &[u8], form: Form) -> Result<Vec<Entry>, Fatal> {
-    let json = Json::parse(text).map_err(|error| Fatal {
-        secret,
-        key: None,
-        line: error.line,
-        column: error.column,
-        problem: FatalProblem::Json(error.problem),
-    })?;
-    let fatal = |key: Option<String>, (value, problem): (Value<'_>, FatalProblem)| {
-        let (line, column) = value.position();
-        Fatal { secret, key, line, column, problem }
+pub(crate) fn decode_all(secret: usize, text: &[u8], form: Form) -> Decoded {
+    let mut decoded = Decoded::default();
+    let json = match Json::parse(text) {
+        Ok(json) => json,
+        Err(JsonError { line, column, problem }) => {
+            let problem = FatalProblem::Json(problem);
+            decoded.fatal.push(Fatal { secret, key: None, line, column, problem });
+            return decoded;
+        }
     };
-    let mut entries = Vec::new();
-    match (json.root().kind(), form) {
-        (Kind::Object, Form::Dockercfg) => decode_map(json.root(), &mut entries, &fatal)?,
+    let root = json.root();
+    match (root.kind(), form) {
+        (Kind::Object, Form::Dockercfg) => decoded.map(secret, root),
         (Kind::Object, Form::Config) => {
-            for (name, value) in json.root().members() {
+            for (name, value) in root.members() {
                 let name = text_of(name);
                 if names_field(&name, "auths") {
-                    match value.kind() {
-                        Kind::Object => decode_map(value, &mut entries, &fatal)?,
-                        Kind::Null => entries.clear(),
-                        _ => return Err(fatal(None, (value, FatalProblem::AuthsNotAnObject))),
-                    }
-                } else if names_field(&name, "httpheaders") {
-                    check_headers(value).map_err(|problem| fatal(None, problem))?;
+                    decoded.auths(secret, value);
+                } else if names_field(&name, "httpheaders")
+                    && let Some(value) = wrong_header(value)
+                {
+                    decoded.stumble(secret, None, value, FatalProblem::HttpHeaders);
                 }
             }
         }
         // `null` decodes into anything, and changes nothing.
         (Kind::Null, _) => {}
-        _ => return Err(fatal(None, (json.root(), FatalProblem::NotAnObject))),
+        _ => decoded.stumble(secret, None, root, FatalProblem::NotAnObject),
     }
-    Ok(entries)
+    decoded
 }
 
-/// Decodes every entry of a map, repeated ones too: the last one counts, but each can be fatal.
-fn decode_map(
-    map: Value<'_>,
-    entries: &mut Vec<Entry>,
-    fatal: &impl Fn(Option<String>, (Value<'_>, FatalProblem)) -> Fatal,
-) -> Result<(), Fatal> {
-    for (name, value) in map.members() {
-        let key = text_of(name);
-        let credential = decode_entry(value).map_err(|problem| fatal(Some(key.clone()), problem))?;
-        entries.retain(|entry| entry.key != key);
-        entries.push(Entry { key, credential });
+impl Decoded {
+    fn stumble(&mut self, secret: usize, key: Option<String>, value: Value<'_>, problem: FatalProblem) {
+        let (line, column) = value.position();
+        self.fatal.push(Fatal { secret, key, line, column, problem });
     }
-    Ok(())
-}
 
-fn decode_entry(entry: Value<'_>) -> Result<Credential, (Value<'_>, FatalProblem)> {
-    if !matches!(entry.kind(), Kind::Object | Kind::Null) {
-        return Err((entry, FatalProblem::EntryNotAnObject));
+    fn auths(&mut self, secret: usize, auths: Value<'_>) {
+        match auths.kind() {
+            Kind::Object => self.map(secret, auths),
+            Kind::Null => self.replaced.extend(self.entries.drain(..).map(|entry| entry.key)),
+            _ => self.stumble(secret, None, auths, FatalProblem::AuthsNotAnObject),
+        }
     }
-    let mut fields = [("username", None), ("password", None), ("email", None), ("auth", None)];
-    for (name, value) in entry.members() {
-        let name = text_of(name);
-        for (field, text) in fields.iter_mut().filter(|(field, _)| names_field(&name, field)) {
-            match value.as_string() {
-                Some(found) => *text = Some((value, found)),
-                // Go leaves what was there before.
-                None if value.kind() == Kind::Null => {}
-                None => return Err((value, FatalProblem::FieldNotAString(field))),
+
+    /// Decodes every entry of a map, repeated ones too: the last one counts, but each can be fatal.
+    fn map(&mut self, secret: usize, map: Value<'_>) {
+        for (name, value) in map.members() {
+            let key = text_of(name);
+            if let Some(at) = self.entries.iter().position(|entry| entry.key == key) {
+                self.replaced.push(self.entries.remove(at).key);
+            }
+            match decode_entry(&key, value) {
+                Ok(entry) => self.entries.push(entry),
+                Err((value, problem)) => self.stumble(secret, Some(key), value, problem),
             }
         }
     }
-    let [username, password, email, auth] = fields.map(|(_, text)| text.filter(|(_, text)| !text.is_empty()));
-    let mut credential = Credential {
-        username: username.map(|(_, name)| name.to_string()).unwrap_or_default(),
-        password: SecretString::new(password.map(|(_, password)| password).unwrap_or_default()),
-        email: email.map(|(_, email)| email.to_string()),
-    };
-    if let Some((value, auth)) = auth {
-        let (user, pass) = decode_auth(&auth).ok_or((value, FatalProblem::AuthUndecodable))?;
-        credential.username = lossy(&user).to_string();
-        credential.password = SecretString::new(lossy(&pass));
-    }
-    Ok(credential)
 }
 
-/// The kubelet never uses `HttpHeaders`, but its decoder insists on a map of strings.
-fn check_headers(headers: Value<'_>) -> Result<(), (Value<'_>, FatalProblem)> {
-    let problem = match headers.kind() {
+fn decode_entry<'a>(key: &str, entry: Value<'a>) -> Result<Entry, (Value<'a>, FatalProblem)> {
+    if !matches!(entry.kind(), Kind::Object | Kind::Null) {
+        return Err((entry, FatalProblem::EntryNotAnObject));
+    }
+    let username = field(entry, "username")?.map(|(_, text)| text);
+    let password = field(entry, "password")?.map(|(_, text)| text);
+    let email = field(entry, "email")?.map(|(_, text)| text.to_string());
+    let auth = field(entry, "auth")?;
+    // The kubelet does not look at these, so nothing in them is wrong.
+    let dropped = ["identitytoken", "registrytoken"]
+        .into_iter()
+        .find(|token| field(entry, token).is_ok_and(|token| token.is_some()));
+
+    let mut contradicts = false;
+    let (username, password) = match auth {
+        None => (username.unwrap_or_default(), password.unwrap_or_default()),
+        Some((value, auth)) => {
+            let (user, pass) = decode_auth(&auth).ok_or((value, FatalProblem::AuthUndecodable))?;
+            let (user, pass) = (lossy(&user), lossy(&pass));
+            contradicts = username.is_some_and(|name| name != user) || password.is_some_and(|p| p != pass);
+            (user, pass)
+        }
+    };
+    let credential =
+        Credential { username: username.to_string(), password: SecretString::new(password), email };
+    Ok(Entry { key: key.to_owned(), credential, contradicts, dropped })
+}
+
+/// The string that a field of an entry holds, and where; an empty one counts as none.
+fn field<'a>(entry: Value<'a>, field: &'static str) -> Result<Option<Text<'a>>, (Value<'a>, FatalProblem)> {
+    let found = entry.string_field(field).map_err(|value| (value, FatalProblem::FieldNotAString(field)))?;
+    Ok(found.filter(|(_, text)| !text.is_empty()))
+}
+
+/// The value that keeps `HttpHeaders` from being a map of strings, which the kubelet's decoder insists on
+/// although it never uses it.
+fn wrong_header(headers: Value<'_>) -> Option<Value<'_>> {
+    match headers.kind() {
         Kind::Null => None,
         Kind::Object => headers
             .members()
             .map(|(_, value)| value)
             .find(|value| !matches!(value.kind(), Kind::String | Kind::Null)),
         _ => Some(headers),
-    };
-    problem.map_or(Ok(()), |value| Err((value, FatalProblem::HttpHeaders)))
+    }
 }
 
 fn text_of(name: Value<'_>) -> String {

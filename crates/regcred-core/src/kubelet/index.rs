@@ -7,16 +7,16 @@ use crate::json::lossy;
 
 /// Host and path of a registry key, in the byte order in which the kubelet sorts them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct IndexKey(Vec<u8>);
+pub(crate) struct IndexKey(Vec<u8>);
 
 /// An image's repository, divided for comparison.
-pub(super) struct Target {
+pub(crate) struct Target {
     url: GoUrl,
 }
 
 impl Target {
     /// `None` if Go can't parse the repository as a URL.
-    pub(super) fn of(repository: &str) -> Option<Self> {
+    pub(crate) fn of(repository: &str) -> Option<Self> {
         go_url::parse(repository.as_bytes()).map(|url| Self { url })
     }
 }
@@ -26,7 +26,7 @@ impl IndexKey {
     ///
     /// Follows `BasicDockerKeyring.Add`: only a lower-case scheme is one, and `/v1/` and `/v2/` lose their
     /// first three characters.
-    pub(super) fn of(key: &str) -> Option<Self> {
+    pub(crate) fn of(key: &str) -> Option<Self> {
         let schemeless = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
         let GoUrl { mut host, path } = go_url::parse(schemeless.as_bytes())?;
         let path =
@@ -37,14 +37,14 @@ impl IndexKey {
         Some(Self(host))
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// Whether the key matches an image, or the first reason why not.
     ///
     /// Follows `URLsMatchStr`, which parses the index key again: what was percent-encoded counts now.
-    pub(super) fn compare(&self, target: Option<&Target>) -> Result<(), MissReason> {
+    pub(crate) fn compare(&self, target: Option<&Target>) -> Result<(), MissReason> {
         let text = |bytes: &[u8]| lossy(bytes).to_string();
         let key = go_url::parse(&self.0).ok_or_else(|| MissReason::IndexKeyUnparsable(text(&self.0)))?;
         let image = &target.ok_or(MissReason::ImageUnparsable)?.url;

@@ -6,10 +6,10 @@
 //!
 //! Follows Kubernetes 1.36: `pkg/credentialprovider/keyring.go`, `config.go` and `secrets/secrets.go`.
 
-mod decode;
+pub(crate) mod decode;
 mod go_match;
 mod go_url;
-mod index;
+pub(crate) mod index;
 
 use std::collections::BTreeMap;
 
@@ -19,9 +19,6 @@ use crate::image::ImageReference;
 use crate::json::lossy;
 use decode::Entry;
 use index::IndexKey;
-
-/// The index key whose credentials serve Docker Hub when no key matches.
-const HUB_FALLBACK: &[u8] = b"index.docker.io";
 
 /// A Secret that a pod names in `imagePullSecrets`, as the API server holds it.
 #[derive(Clone, Copy)]
@@ -216,13 +213,11 @@ pub fn lookup(secrets: &[Referenced<'_>], image: &ImageReference) -> Result<Look
     for (key, tiers) in keyring.index.into_iter().rev() {
         match key.compare(target.as_ref()) {
             Ok(()) => result.tried.extend(tiers.into_iter().map(|tier| tier.named(&key, false))),
-            Err(reason) if key.bytes() == HUB_FALLBACK && is_on_docker_hub(repository) => {
-                fallback = Some((key, tiers, reason));
-            }
+            Err(_) if is_hub_fallback(&key) && is_on_docker_hub(repository) => fallback = Some((key, tiers)),
             Err(reason) => result.missed.extend(tiers.into_iter().flat_map(|tier| tier.missed(&reason))),
         }
     }
-    if let Some((key, tiers, _)) = fallback {
+    if let Some((key, tiers)) = fallback {
         if result.tried.is_empty() {
             result.tried.extend(tiers.into_iter().map(|tier| tier.named(&key, true)));
         } else {
@@ -241,6 +236,11 @@ fn docker_config_of<'a>(referenced: &Referenced<'a>) -> Result<(&'a [u8], Form),
         other => return Err(Ignored::Type(other.to_owned())),
     };
     data.filter(|data| !data.is_empty()).map(|data| (data, form)).ok_or(Ignored::Empty(key))
+}
+
+/// Whether the credentials under an index key serve Docker Hub when no key matches.
+pub(crate) fn is_hub_fallback(key: &IndexKey) -> bool {
+    key.bytes() == b"index.docker.io"
 }
 
 /// Whether the kubelet takes a repository for one on Docker Hub (`isDefaultRegistryMatch`), which it does of
@@ -270,7 +270,7 @@ struct Unnamed {
 
 impl Keyring {
     fn add(&mut self, secret: usize, entries: Vec<Entry>) {
-        for Entry { key, credential } in entries {
+        for Entry { key, credential, .. } in entries {
             let Some(index_key) = IndexKey::of(&key) else {
                 self.unparsable.push(Miss { secret, key, reason: MissReason::Unparsable });
                 continue;

@@ -1,0 +1,113 @@
+//! What is wrong with the entries of a docker config, each by itself and with the others.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Problem;
+use crate::credential::expiry;
+use crate::json::lossy;
+use crate::kubelet::decode::{Decoded, Entry};
+use crate::kubelet::index::{IndexKey, Target};
+use crate::kubelet::is_hub_fallback;
+use crate::server::Server;
+
+/// A token that has less than this left is worth a note.
+const SOON: TimeDelta = TimeDelta::days(7);
+
+/// A repository that every key for all of Docker Hub must match.
+const HUB_REPOSITORY: &str = "docker.io/library/any";
+
+/// Reports to `find` what is wrong with the entries that can be decoded.
+pub(super) fn lint(decoded: &Decoded, now: DateTime<Utc>, find: &mut impl FnMut(Option<String>, Problem)) {
+    for key in &decoded.replaced {
+        find(Some(key.clone()), Problem::Replaced);
+    }
+    let indexed: Vec<_> = decoded.entries.iter().map(|entry| (entry, IndexKey::of(&entry.key))).collect();
+    for (at, (entry, index_key)) in indexed.iter().enumerate() {
+        let mut find = |problem| find(Some(entry.key.clone()), problem);
+        lint_credential(entry, now, &mut find);
+        match index_key {
+            None if has_upper_case_scheme(&entry.key) => find(Problem::UpperCaseScheme),
+            None => find(Problem::UnparsableKey),
+            Some(index_key) => {
+                lint_key(&entry.key, index_key, &mut find);
+                let others = || indexed.iter().enumerate().filter(|(other, _)| *other != at);
+                let twin = others().find(|(_, (_, other))| other.as_ref() == Some(index_key));
+                if let Some((_, (other, _))) = twin {
+                    find(Problem::Tie { other: other.key.clone() });
+                }
+                if is_hub_fallback(index_key) {
+                    let by = others().find(|(_, (_, other))| other.as_ref().is_some_and(matches_all_of_hub));
+                    if let Some((_, (by, _))) = by {
+                        find(Problem::Shadowed { by: by.key.clone() });
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn lint_credential(entry: &Entry, now: DateTime<Utc>, find: &mut impl FnMut(Problem)) {
+    let credential = &entry.credential;
+    if credential.password.is_empty() {
+        find(Problem::NoCredential { dropped: entry.dropped });
+    }
+    if entry.contradicts {
+        find(Problem::Contradiction);
+    }
+    if credential.password.expose().ends_with('\n') {
+        find(Problem::Newline);
+    }
+    if let Some(at) = expiry(&credential.password) {
+        if at <= now {
+            find(Problem::Expired { at });
+        } else if at - now < SOON {
+            find(Problem::Expiring { at });
+        }
+    }
+}
+
+fn lint_key(key: &str, index_key: &IndexKey, find: &mut impl FnMut(Problem)) {
+    if has_upper_case_scheme(key) {
+        find(Problem::UpperCaseScheme);
+        return;
+    }
+    if is_meant_for_hub(key) && !is_hub_fallback(index_key) && !matches_all_of_hub(index_key) {
+        find(Problem::HubKey);
+        return;
+    }
+    let index_text = lossy(index_key.bytes());
+    let (host, path) = match index_text.find('/') {
+        Some(slash) => index_text.split_at(slash),
+        None => (index_text.as_str(), ""),
+    };
+    if host.contains(|c: char| c.is_ascii_uppercase()) {
+        find(Problem::UpperCaseHost);
+    }
+    if !path.is_empty() && !path.ends_with('/') {
+        find(Problem::Boundary { path: path.to_owned() });
+    }
+}
+
+/// Whether a key begins with `http://` or `https://`, but not in the only case that the kubelet knows.
+fn has_upper_case_scheme(key: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| {
+        let start = key.get(..scheme.len());
+        start.is_some_and(|start| start != *scheme && start.eq_ignore_ascii_case(scheme))
+    })
+}
+
+/// Whether somebody who wrote this key meant all of Docker Hub.
+fn is_meant_for_hub(key: &str) -> bool {
+    if let Ok(server) = Server::parse(key) {
+        return server.is_docker_hub();
+    }
+    // A pattern is no server, but this one can only mean that.
+    let schemeless = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
+    schemeless.trim_end_matches('/').eq_ignore_ascii_case("*.docker.io")
+}
+
+/// Whether a key matches every image of Docker Hub by itself.
+fn matches_all_of_hub(index_key: &IndexKey) -> bool {
+    let path_free = !index_key.bytes().contains(&b'/');
+    path_free && index_key.compare(Target::of(HUB_REPOSITORY).as_ref()).is_ok()
+}
