@@ -323,7 +323,7 @@ fn a_token_says_when_the_secret_expires() {
     assert_eq!(annotation(&["--expires-at=2031-01-01T00:00:00Z"], &ecr).0, "2031-01-01T00:00:00Z");
     let (at, stderr) = annotation(&[], &jwt(1_700_000_000));
     assert_eq!(at, "2023-11-14T22:13:20Z");
-    assert!(stderr.contains("has expired already, at 2023-11-14T22:13:20Z"), "{stderr}");
+    assert!(stderr.contains("the token has expired, at 2023-11-14T22:13:20Z"), "{stderr}");
 
     // Of a file that is copied as it is, too.
     let sandbox = Sandbox::without_cluster();
@@ -333,12 +333,30 @@ fn a_token_says_when_the_secret_expires() {
 }
 
 #[test]
-fn a_copied_config_without_passwords_is_warned_about() {
+fn findings_on_what_is_written_are_shown_as_warnings() {
     let sandbox = Sandbox::without_cluster();
     sandbox.write("config.json", r#"{"auths":{"ghcr.io":{}},"credsStore":"desktop"}"#);
     let output = create(&sandbox, &["--from-file=config.json"]);
     output.success();
     output
-        .assert_stderr_contains("holds no password")
-        .assert_stderr_contains("--from-docker-config=config.json");
+        .assert_stderr_contains("warning: \"ghcr.io\": it has no password")
+        .assert_stderr_contains("--from-docker-config");
+    sandbox.write("config.json", r#"{"auths":{"reg.io/tea":{"auth":"dTpw"}}}"#);
+    create(&sandbox, &["--from-file=config.json"])
+        .success()
+        .assert_stderr_contains("note: \"reg.io/tea\": the path \"/tea\" has no boundary");
+}
+
+#[test]
+fn a_fatal_finding_needs_force() {
+    let sandbox = Sandbox::without_cluster();
+    sandbox.write("config.json", format!("{{\"auths\":{{\"ghcr.io\":{{\"auth\":\"{SECRET}\"}}}}}}"));
+    let output = create(&sandbox, &["--from-file=config.json"]);
+    output
+        .assert_code(3)
+        .assert_stderr_contains("warning: \"ghcr.io\": the kubelet can't decode it: line 1, column 29")
+        .assert_stderr_contains("hint: mend what the warnings name; --force");
+    assert_eq!(output.stdout, "");
+    assert_no_secret(SECRET, &[&output]);
+    create(&sandbox, &["--from-file=config.json", "--force"]).success();
 }

@@ -128,6 +128,7 @@ fn metadata_that_kubernetes_would_refuse_is_refused() {
     refused(&with(&["-n", "Not_A_Namespace"]), &["\"Not_A_Namespace\" is not a valid namespace"]);
     refused(&with(&["--expires-in=1h", "--expires-at=2030-01-01T00:00:00Z"]), &["cannot be used with"]);
     refused(&with(&["--expires-at=tomorrow"]), &["tomorrow"]);
+    refused(&with(&["--expires-at=2020-01-01T00:00:00Z"]), &["has passed already"]);
     refused(&with(&["--expires-in=soon"]), &["soon"]);
     refused(&with(&["--dry-run=maybe"]), &["[possible values: none, client, server]"]);
     refused(&with(&["-o", "xml"]), &["[possible values: json, yaml, name]"]);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{create, version};
+use crate::commands::{create, lint, version};
 
 /// Create, inspect, check and rotate the pull secrets of a cluster.
 #[derive(Parser)]
@@ -25,6 +25,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Create(Box<create::CreateArgs>),
+    Lint(lint::LintArgs),
     Version(version::VersionArgs),
 }
 

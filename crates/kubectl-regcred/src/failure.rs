@@ -14,10 +14,14 @@ pub struct Failure {
 
 /// The exit codes that scripts rely on.
 pub mod exit {
+    /// Done.
+    pub const DONE: u8 = 0;
     /// The operation failed, wholly or for some targets.
     pub const FAILED: u8 = 1;
     /// Wrong usage: nothing was tried.
     pub const USAGE: u8 = 2;
+    /// A check found problems.
+    pub const PROBLEMS: u8 = 3;
     /// Something that was named does not exist.
     pub const NOT_FOUND: u8 = 4;
     /// The cluster refused, or can't be reached.

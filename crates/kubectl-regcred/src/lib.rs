@@ -8,6 +8,8 @@ mod cluster;
 mod commands;
 pub mod environment;
 pub mod failure;
+mod file;
+mod manifest;
 mod output;
 mod source;
 
@@ -23,7 +25,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         Err(usage) => return output::usage(&usage),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
             output::failure(&failure);
             ExitCode::from(failure.code)

@@ -16,7 +16,8 @@ pub(super) struct Operation<'a> {
     pub(super) resource: &'static str,
     /// One such object, as kubectl calls it before its name.
     pub(super) kind: &'static str,
-    pub(super) namespace: &'a str,
+    /// The namespace, or all of them.
+    pub(super) namespace: Option<&'a str>,
     pub(super) name: &'a str,
     /// Where the API server is.
     pub(super) server: &'a str,
@@ -31,16 +32,25 @@ impl Operation<'_> {
         }
     }
 
+    /// Where, in words.
+    fn place(&self) -> String {
+        match self.namespace {
+            Some(namespace) => format!("in namespace {namespace:?}"),
+            None => "in all namespaces".to_owned(),
+        }
+    }
+
     /// What is said when another object has the name.
     pub(super) fn exists(&self) -> Failure {
-        let Self { kind, namespace, name, .. } = self;
-        Failure::new(exit::CONFLICT, format!("{kind}/{name} exists already in namespace {namespace:?}")).hint(
+        let Self { kind, name, .. } = self;
+        Failure::new(exit::CONFLICT, format!("{kind}/{name} exists already {}", self.place())).hint(
             "nothing was changed; delete it first, choose another name, or let --append-hash name each version anew",
         )
     }
 
     fn refused(&self, status: &Status) -> Failure {
-        let Self { verb, resource, kind, namespace, name, server } = self;
+        let Self { verb, resource, kind, name, server, .. } = self;
+        let place = self.place();
         let said = &status.message;
         let missing = status.details.as_ref().map_or("", |details| details.kind.as_str());
         match (status.code, status.reason.as_str()) {
@@ -52,17 +62,19 @@ impl Operation<'_> {
                 "they may have expired: log in to the cluster again, or choose another --context or --user",
             ),
             (403, _) if said.contains("is forbidden: User ") => {
-                let message = format!("not allowed to {verb} {resource} in namespace {namespace:?}: {said}");
+                let message = format!("not allowed to {verb} {resource} {place}: {said}");
+                let scope = self.namespace.map_or("-A".to_owned(), |namespace| format!("-n {namespace}"));
                 Failure::new(exit::CLUSTER, message).hint(format!(
-                    "ask for a Role that allows it; to check: kubectl auth can-i {verb} {resource} -n {namespace}"
+                    "ask for a role that allows it; to check: kubectl auth can-i {verb} {resource} {scope}"
                 ))
             }
             (403, _) => Failure::new(exit::CLUSTER, format!("the cluster refused {kind}/{name}: {said}")),
-            (404, _) if missing == "namespaces" => {
-                Failure::new(exit::NOT_FOUND, format!("there is no namespace {namespace:?}"))
-                    .hint("create it first with `kubectl create namespace`, or name another with -n")
-            }
-            (404, _) => Failure::new(exit::NOT_FOUND, format!("there is no {kind}/{name} in {namespace:?}")),
+            (404, _) if missing == "namespaces" => Failure::new(
+                exit::NOT_FOUND,
+                format!("there is no namespace {:?}", self.namespace.unwrap_or_default()),
+            )
+            .hint("create it first with `kubectl create namespace`, or name another with -n"),
+            (404, _) => Failure::new(exit::NOT_FOUND, format!("there is no {kind}/{name} {place}")),
             (409, "AlreadyExists") => self.exists(),
             (409, _) => Failure::new(exit::CONFLICT, format!("{kind}/{name} was changed meanwhile: {said}"))
                 .hint("run the command again"),

@@ -1,7 +1,9 @@
 //! Reading and changing the cluster's objects. Kubernetes' own types stay in here.
 
 mod connect;
+pub(crate) mod create;
 mod failure;
-pub(crate) mod secret;
+mod list;
 
 pub(crate) use connect::{Connection, connect};
+pub(crate) use list::{Scope, pull_secrets, secret};

@@ -8,12 +8,14 @@ use clap::{Args, ValueEnum};
 use k8s_openapi::api::core::v1::Secret;
 use regcred_core::credential::{Login, expiry};
 use regcred_core::docker_config::{DockerConfig, Form};
+use regcred_core::kubelet::Stored;
+use regcred_core::lint::{Finding, Level, Subject, lint};
 use regcred_core::metadata::{check_annotation_key, check_label, check_name, check_namespace};
-use regcred_core::pull_secret::PullSecret;
+use regcred_core::pull_secret::{PullSecret, TYPE};
 
 use crate::cli::ClusterArgs;
 use crate::cluster;
-use crate::cluster::secret::{CreateOptions, to_kubernetes, to_object};
+use crate::cluster::create::{CreateOptions, to_kubernetes, to_object};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
 use crate::output;
@@ -25,7 +27,8 @@ const EXPIRES_AT: &str = "kubectl-regcred/expires-at";
 const EXAMPLES: &str = "\
 Examples:
   # From the password of a robot account, which no shell history sees
-  printf %s \"$PASSWORD\" | kubectl regcred create regcred --docker-server=ghcr.io --docker-username=robot --password-stdin
+  printf %s \"$PASSWORD\" |
+    kubectl regcred create regcred --docker-server=ghcr.io --docker-username=robot --password-stdin
 
   # From what docker or podman is logged in to, the passwords of credential helpers included
   kubectl regcred create regcred --from-docker-config --registry=ghcr.io --registry=docker.io
@@ -33,8 +36,8 @@ Examples:
   # As a manifest, without a cluster
   kubectl regcred create regcred --from-docker-config --dry-run=client -o yaml
 
-Exit codes: 0 done; 1 failed; 2 wrong usage; 4 not found; 6 the cluster refused or can't be reached;
-7 a credential helper failed; 8 the Secret exists already.";
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the Secret would fail every pull; 4 not found;
+6 the cluster refused or can't be reached; 7 a credential helper failed; 8 the Secret exists already.";
 
 /// Create a pull secret (a Secret of type kubernetes.io/dockerconfigjson)
 #[derive(Args)]
@@ -63,6 +66,9 @@ pub(crate) struct CreateArgs {
     /// In how long the credential expires, such as 12h or 90d
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, help_heading = "Secret")]
     expires_in: Option<Duration>,
+    /// Create the Secret although it would fail every pull of the pods that name it
+    #[arg(long, help_heading = "Secret")]
+    force: bool,
     /// Only show what would be created: with `client` nothing is sent, with `server` the server tries it
     #[arg(
         long,
@@ -95,24 +101,22 @@ enum Format {
 }
 
 pub(crate) fn run(args: CreateArgs, cluster: &ClusterArgs, environment: &Environment) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(exit::FAILED, format!("can't start: {error}")))?;
-    runtime.block_on(create(args, cluster, environment))
+    super::block_on(create(args, cluster, environment))
 }
 
 async fn create(args: CreateArgs, cluster: &ClusterArgs, environment: &Environment) -> Result<(), Failure> {
     let plan = Plan::of(&args, cluster, environment)?;
     // Before anything else can read standard input: an exec plugin of the kubeconfig may.
-    let secret = to_kubernetes(&plan.secret(gather(&args.source, environment).await?)?);
+    let secret = plan.secret(gather(&args.source, environment).await?)?;
+    warn_of_findings(&secret, environment.now, args.force)?;
+    let secret = to_kubernetes(&secret);
     let created = if args.dry_run == DryRun::Client {
         secret
     } else {
         let connection = cluster::connect(cluster, environment).await?;
         let dry_run = args.dry_run == DryRun::Server;
         let options = CreateOptions { dry_run, field_manager: args.field_manager.clone() };
-        cluster::secret::create(&connection, &secret, &options).await?
+        cluster::create::create(&connection, &secret, &options).await?
     };
     report(&created, args.dry_run, args.output)
 }
@@ -141,7 +145,6 @@ struct Plan<'a> {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     expires_at: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
 }
 
 impl<'a> Plan<'a> {
@@ -173,6 +176,9 @@ impl<'a> Plan<'a> {
             let until = TimeDelta::from_std(duration).ok().and_then(|delta| now.checked_add_signed(delta));
             until.ok_or_else(|| Failure::usage("--expires-in is further away than any calendar goes"))
         });
+        if let Some(past) = args.expires_at.filter(|at| *at <= now) {
+            return Err(Failure::usage(format!("--expires-at {past} has passed already")));
+        }
         let expires_at = args.expires_at.or(expires_in.transpose()?);
         Ok(Self {
             name,
@@ -182,7 +188,6 @@ impl<'a> Plan<'a> {
             labels,
             annotations,
             expires_at,
-            now,
         })
     }
 
@@ -198,11 +203,7 @@ impl<'a> Plan<'a> {
         secret.labels = self.labels;
         secret.annotations = self.annotations;
         if let Some(at) = self.expires_at.or_else(|| first_expiry(&secret)) {
-            let at_text = at.to_rfc3339_opts(SecondsFormat::Secs, true);
-            if at <= self.now {
-                output::warning(&format!("the credential has expired already, at {at_text}"));
-            }
-            secret.annotations.insert(EXPIRES_AT.to_owned(), at_text);
+            secret.annotations.insert(EXPIRES_AT.to_owned(), at.to_rfc3339_opts(SecondsFormat::Secs, true));
         }
         if self.append_hash {
             secret.name = format!("{}-{}", secret.name, secret.hash_suffix());
@@ -212,6 +213,26 @@ impl<'a> Plan<'a> {
         }
         Ok(secret)
     }
+}
+
+/// Shows what is wrong with the Secret; what is fatal stops here, unless `force` says otherwise.
+fn warn_of_findings(secret: &PullSecret, now: DateTime<Utc>, force: bool) -> Result<(), Failure> {
+    let text = secret.docker_config_text();
+    let stored = Stored { kind: TYPE, docker_config_json: Some(text), dockercfg: None };
+    let findings = lint(&Subject { stored, last_applied: None, now });
+    for Finding { entry, problem } in &findings {
+        let entry = entry.as_ref().map(|entry| format!("{entry:?}: ")).unwrap_or_default();
+        let text = format!("{entry}{problem}; {}", problem.remedy());
+        if problem.level() == Level::Note { output::note(&text) } else { output::warning(&text) }
+    }
+    if !force && findings.iter().any(|finding| finding.problem.level() == Level::Fatal) {
+        return Err(Failure::new(
+            exit::PROBLEMS,
+            "this Secret would fail every pull of the pods that name it",
+        )
+        .hint("mend what the warnings name; --force creates it all the same"));
+    }
+    Ok(())
 }
 
 /// When the first of the Secret's tokens expires: it is as good as no longer.

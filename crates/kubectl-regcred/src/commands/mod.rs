@@ -1,16 +1,24 @@
 //! The commands, a file each: its arguments, its help and what it does.
 
 pub(crate) mod create;
+pub(crate) mod lint;
 pub(crate) mod version;
 
 use crate::cli::{Cli, Command};
 use crate::environment::Environment;
-use crate::failure::Failure;
+use crate::failure::{Failure, exit};
 
-/// Carries out the command that was parsed.
-pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<(), Failure> {
+/// Carries out the command that was parsed; returns the exit code.
+pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
     match cli.command {
-        Command::Create(args) => create::run(*args, &cli.cluster, environment),
-        Command::Version(args) => version::run(&args),
+        Command::Create(args) => create::run(*args, &cli.cluster, environment).map(|()| exit::DONE),
+        Command::Lint(args) => lint::run(&args, &cli.cluster, environment),
+        Command::Version(args) => version::run(&args).map(|()| exit::DONE),
     }
+}
+
+/// Runs what has to wait for servers and helpers.
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(exit::FAILED, format!("can't start: {error}")))?.block_on(future)
 }

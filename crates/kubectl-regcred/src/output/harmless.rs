@@ -23,6 +23,11 @@ pub(crate) fn harmless(text: &str) -> String {
     out
 }
 
+/// Whether text of several lines can go to a terminal as it is.
+pub(super) fn is_harmless(text: &str) -> bool {
+    text.chars().all(|c| c == '\n' || !is_harmful(c))
+}
+
 /// JSON text in which no harmful character stands as itself. (`serde_json` escapes those below U+0020.)
 pub(super) fn escape_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());

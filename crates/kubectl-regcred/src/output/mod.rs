@@ -23,16 +23,22 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
 
 /// Prints an object as kubectl prints JSON: indented by four spaces.
 pub(crate) fn json(object: &Value) -> Result<(), Failure> {
-    let mut out = Vec::new();
-    let mut writer = serde_json::Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
-    let written = serde::Serialize::serialize(object, &mut writer);
-    written.map_err(|error| Failure::new(exit::FAILED, format!("can't write JSON: {error}")))?;
-    write_stdout(&format!("{}\n", harmless::escape_json(&String::from_utf8_lossy(&out))))
+    write_stdout(&to_json(object)?)
 }
 
 /// Prints an object as kubectl prints YAML: with sorted keys.
 pub(crate) fn yaml(object: &Value) -> Result<(), Failure> {
-    write_stdout(&yaml::to_yaml(object)?)
+    let yaml = yaml::to_yaml(object)?;
+    // JSON is YAML too, and the writer of JSON can be made to escape these.
+    if harmless::is_harmless(&yaml) { write_stdout(&yaml) } else { json(object) }
+}
+
+fn to_json(object: &Value) -> Result<String, Failure> {
+    let mut out = Vec::new();
+    let mut writer = serde_json::Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
+    let written = serde::Serialize::serialize(object, &mut writer);
+    written.map_err(|error| Failure::new(exit::FAILED, format!("can't write JSON: {error}")))?;
+    Ok(format!("{}\n", harmless::escape_json(&String::from_utf8_lossy(&out))))
 }
 
 /// Tells the user something that is no error, on stderr.

@@ -10,9 +10,10 @@ use regcred_core::docker_config::{DockerConfig, Form};
 use regcred_core::server::{Server, pull_secret_key};
 
 use super::helper::Helper;
-use super::{SourceArgs, check, file};
+use super::{SourceArgs, check};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
+use crate::file;
 use crate::output;
 
 /// A docker config and where it was read.

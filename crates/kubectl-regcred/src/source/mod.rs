@@ -3,8 +3,8 @@
 #![expect(clippy::doc_markdown, reason = "the docs of an argument are help for a terminal")]
 
 mod docker_config;
-mod file;
 mod flags;
+mod from_file;
 mod helper;
 
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ pub(crate) async fn gather(args: &SourceArgs, environment: &Environment) -> Resu
             if flags {
                 output::warning("the --docker flags are ignored: --from-file wins over them");
             }
-            file::gather(&args.from_file).map(Sourced::Data)
+            from_file::gather(&args.from_file).map(Sourced::Data)
         }
         None => flags::gather(args, environment).map(Sourced::Credentials),
     }

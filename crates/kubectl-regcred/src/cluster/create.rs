@@ -1,4 +1,4 @@
-//! Pull secrets in the cluster, and as Kubernetes' own type.
+//! Creating a pull secret, and showing it as Kubernetes' own type.
 
 use std::collections::BTreeMap;
 
@@ -89,7 +89,7 @@ pub(crate) async fn create(
         verb: "create",
         resource: "secrets",
         kind: "secret",
-        namespace: &connection.namespace,
+        namespace: Some(&connection.namespace),
         name,
         server: &connection.server,
     };
