@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{create, lint, version};
+use crate::commands::{create, lint, r#match, version};
 
 /// Create, inspect, check and rotate the pull secrets of a cluster.
 #[derive(Parser)]
@@ -26,6 +26,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Create(Box<create::CreateArgs>),
     Lint(lint::LintArgs),
+    Match(r#match::MatchArgs),
     Version(version::VersionArgs),
 }
 

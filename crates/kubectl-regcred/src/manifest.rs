@@ -67,21 +67,17 @@ pub(crate) fn read(path: &Path) -> Result<Vec<SecretData>, Failure> {
 /// The Secrets in a text; the error says where it is no manifest, and quotes nothing, for it may hold
 /// passwords.
 fn secrets(text: &[u8]) -> Result<Vec<SecretData>, String> {
-    let documents: Vec<Value> =
-        if text.trim_ascii_start().starts_with(b"{") {
-            let json = Json::parse(text).map_err(|error| format!("not valid JSON: {error}"))?;
-            if let Some(config) = bare_config(&json) {
-                return Ok(vec![config]);
-            }
-            let read = serde_json::from_slice(text);
-            vec![read.map_err(|error| {
-                format!("not valid JSON: line {}, column {}", error.line(), error.column())
-            })?]
-        } else {
-            let text = std::str::from_utf8(text)
-                .map_err(|error| format!("not UTF-8 (byte {})", error.valid_up_to() + 1))?;
-            read_yaml(text)?
-        };
+    // A string of JSON has no line breaks, so such a line can only divide documents.
+    let is_divided = text.split(|&b| b == b'\n').any(|line| line.trim_ascii_end() == b"---");
+    let documents = if text.trim_ascii_start().starts_with(b"{") && !is_divided {
+        let json = Json::parse(text).map_err(|error| format!("not valid JSON: {error}"))?;
+        if let Some(config) = bare_config(&json) {
+            return Ok(vec![config]);
+        }
+        vec![read_json(text)?]
+    } else {
+        read_yaml(text)?
+    };
     let mut found = Vec::new();
     for (index, document) in documents.iter().enumerate() {
         collect(document, &mut found).map_err(|problem| match documents.len() {
@@ -92,7 +88,14 @@ fn secrets(text: &[u8]) -> Result<Vec<SecretData>, String> {
     Ok(found)
 }
 
-fn read_yaml(text: &str) -> Result<Vec<Value>, String> {
+fn read_json(text: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(text)
+        .map_err(|error| format!("not valid JSON: line {}, column {}", error.line(), error.column()))
+}
+
+fn read_yaml(text: &[u8]) -> Result<Vec<Value>, String> {
+    let text =
+        std::str::from_utf8(text).map_err(|error| format!("not UTF-8 (byte {})", error.valid_up_to() + 1))?;
     // The limits are for hostile input; a whole cluster's Secrets are more than they allow.
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -206,6 +209,7 @@ mod tests {
         assert_eq!(read(yaml), [pair("a", ".dockerconfigjson={}"), pair("b", "x=1\n")]);
         let json = r#"{"kind":"SecretList","items":[{"kind":"Secret","metadata":{"name":"c"},"data":{"x":"eQ=="}}]}"#;
         assert_eq!(read(json), [pair("c", "x=y")]);
+        assert_eq!(read(&format!("{json}\n---\n{json}")), [pair("c", "x=y"), pair("c", "x=y")]);
     }
 
     #[test]

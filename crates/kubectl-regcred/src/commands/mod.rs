@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod lint;
+pub(crate) mod r#match;
 pub(crate) mod version;
 
 use crate::cli::{Cli, Command};
@@ -13,6 +14,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
     match cli.command {
         Command::Create(args) => create::run(*args, &cli.cluster, environment).map(|()| exit::DONE),
         Command::Lint(args) => lint::run(&args, &cli.cluster, environment),
+        Command::Match(args) => r#match::run(&args, &cli.cluster, environment),
         Command::Version(args) => version::run(&args).map(|()| exit::DONE),
     }
 }

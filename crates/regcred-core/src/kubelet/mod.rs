@@ -136,6 +136,23 @@ pub enum MissReason {
     Shadowed,
 }
 
+impl MissReason {
+    /// A name for scripts, which does not change.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unparsable => "unparsable",
+            Self::IndexKeyUnparsable(_) => "index-key-unparsable",
+            Self::ImageUnparsable => "image-unparsable",
+            Self::Port { .. } => "port",
+            Self::Labels { .. } => "labels",
+            Self::Path { .. } => "path",
+            Self::Label { .. } => "label",
+            Self::Pattern(_) => "pattern",
+            Self::Shadowed => "shadowed",
+        }
+    }
+}
+
 /// Why a Secret is not looked into.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ignored {
@@ -148,6 +165,17 @@ pub enum Ignored {
     /// It holds nothing under the key that belongs to its type.
     #[error("it holds nothing under `{0}`")]
     Empty(&'static str),
+}
+
+impl Ignored {
+    /// A name for scripts, which does not change.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "secret-missing",
+            Self::Type(_) => "secret-type",
+            Self::Empty(_) => "secret-empty",
+        }
+    }
 }
 
 /// A value that the kubelet can't decode: the pull fails for the whole pod, good Secrets included.
