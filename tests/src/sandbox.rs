@@ -119,6 +119,19 @@ impl Sandbox {
         self.run("kubectl-regcred", arguments)
     }
 
+    /// A command for `program` in the sandbox's environment, for a test that has to talk to it.
+    pub fn command<A: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(self.find(program));
+        command
+            .arg0(program)
+            .args(arguments)
+            .current_dir(self.home())
+            .env_clear()
+            .env("PATH", std::env::join_paths(&self.path).expect("a folder's name has no colon"))
+            .envs(&self.variables);
+        command
+    }
+
     /// Runs `program` with an empty stdin.
     pub fn run<A: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = A>) -> Output {
         self.run_with_stdin(program, arguments, b"")
@@ -131,15 +144,7 @@ impl Sandbox {
         arguments: impl IntoIterator<Item = A>,
         stdin: &[u8],
     ) -> Output {
-        let mut command = Command::new(self.find(program));
-        command
-            .arg0(program)
-            .args(arguments)
-            .current_dir(self.home())
-            .env_clear()
-            .env("PATH", std::env::join_paths(&self.path).expect("a folder's name has no colon"))
-            .envs(&self.variables);
-        finish(command, stdin)
+        finish(self.command(program, arguments), stdin)
     }
 
     /// The file that `program` names on the sandbox's `PATH`.

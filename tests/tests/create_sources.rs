@@ -360,3 +360,43 @@ fn a_fatal_finding_needs_force() {
     assert_no_secret(SECRET, &[&output]);
     create(&sandbox, &["--from-file=config.json", "--force"]).success();
 }
+
+#[test]
+fn a_config_in_a_variable_outranks_the_files() {
+    let mut sandbox = Sandbox::without_cluster();
+    sandbox.write(
+        ".docker/config.json",
+        json!({"auths": {"ghcr.io": auth("file", "p"), "quay.io": auth("q", "p")}}).to_string(),
+    );
+    sandbox.set("DOCKER_AUTH_CONFIG", json!({"auths": {"ghcr.io": auth("variable", "p")}}).to_string());
+    let output = create(&sandbox, &["--from-docker-config"]);
+    assert_eq!(logins(&output), [login("ghcr.io", "variable", "p"), login("quay.io", "q", "p")]);
+    sandbox.set("DOCKER_AUTH_CONFIG", format!("{{\"auths\":\"{SECRET}\"}}"));
+    let output = create(&sandbox, &["--from-docker-config"]);
+    output
+        .assert_code(1)
+        .assert_stderr_contains("$DOCKER_AUTH_CONFIG is not a docker config: line 1, column 10");
+    let streams: [&String; 2] = [&output.stdout, &output.stderr];
+    assert_no_secret(SECRET, &[streams[0], streams[1]]);
+}
+
+#[test]
+fn user_and_password_can_come_from_variables() {
+    let mut sandbox = Sandbox::without_cluster();
+    sandbox.set("CI_USER", "robot");
+    sandbox.set("CI_PASS", SECRET);
+    let output = create(&sandbox, &["--from-env=CI_USER,CI_PASS", "--docker-server=ghcr.io"]);
+    assert_eq!(logins(&output), [login("ghcr.io", "robot", SECRET)]);
+    for (names, code, said) in [
+        ("CI_USER,NOPE", 4, "the environment variable NOPE is not set"),
+        ("CI_USER", 2, "takes the names of two variables"),
+        ("a,b,c", 2, "takes the names of two variables"),
+        ("robot:x,s3cret-s3cret", 2, "not their values"),
+    ] {
+        let output = create(&sandbox, &["--from-env", names]);
+        output.assert_code(code).assert_stderr_contains(said);
+        assert!(!output.stderr.contains("s3cret-s3cret"), "{}", output.stderr);
+    }
+    create(&sandbox, &["--from-env=CI_USER,CI_PASS", "--docker-username=u"]).assert_code(2);
+    create(&sandbox, &["--from-env=CI_USER,CI_PASS", "--from-docker-config"]).assert_code(2);
+}

@@ -66,7 +66,7 @@ fn exactly_one_source_is_asked_for() {
     refused(&with(&["--from-file=x"]), &several);
     refused(&["regcred", "--from-docker-config", "--from-file=x"], &several);
     refused(&["regcred", "--from-docker-config", "--docker-server=ghcr.io"], &several);
-    refused(&with(&["--registry=ghcr.io"]), &["--registry goes with --from-docker-config"]);
+    refused(&with(&["--registry=ghcr.io"]), &["--registry goes with --from-docker-config or --from-secret"]);
 }
 
 #[test]

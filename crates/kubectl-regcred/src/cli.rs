@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{create, lint, r#match, version};
+use crate::failure::Failure;
 
 /// Create, inspect, check and rotate the pull secrets of a cluster.
 #[derive(Parser)]
@@ -31,12 +32,12 @@ pub(crate) enum Command {
 }
 
 /// The flags of kubectl that say which cluster is meant, and as whom.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterArgs {
-    /// The namespace to work in [default: that of the context]
+    /// The namespace to work in [default: that of the context]; `create` takes several
     #[arg(short, long, global = true, value_name = "NAMESPACE")]
-    pub(crate) namespace: Option<String>,
+    pub(crate) namespace: Vec<String>,
     /// Path of the kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
@@ -49,6 +50,19 @@ pub(crate) struct ClusterArgs {
     /// The user of the kubeconfig to use
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) user: Option<String>,
+}
+
+impl ClusterArgs {
+    /// The namespace, for a command that works in one.
+    pub(crate) fn one_namespace(&self) -> Result<Option<&str>, Failure> {
+        match self.namespace.as_slice() {
+            [] => Ok(None),
+            [namespace] => Ok(Some(namespace)),
+            _ => Err(Failure::usage(
+                "this command works in one namespace; --namespace is given more than once",
+            )),
+        }
+    }
 }
 
 /// Parses the arguments; an error is help that was asked for, or wrong usage.

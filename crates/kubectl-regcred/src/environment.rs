@@ -15,6 +15,8 @@ pub struct Environment {
     pub now: DateTime<Utc>,
     /// Whether standard input is a terminal.
     pub stdin_is_terminal: bool,
+    /// Whether standard error is a terminal.
+    pub stderr_is_terminal: bool,
 }
 
 impl Environment {
@@ -25,12 +27,18 @@ impl Environment {
             variables: std::env::vars_os().collect(),
             now: Utc::now(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
         }
     }
 
     /// A variable's value, if it is set and not empty.
     pub fn var(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a person can be asked: questions are put on standard error.
+    pub fn is_interactive(&self) -> bool {
+        self.stdin_is_terminal && self.stderr_is_terminal
     }
 
     /// The user's home directory.

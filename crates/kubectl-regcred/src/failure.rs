@@ -30,6 +30,8 @@ pub mod exit {
     pub const HELPER: u8 = 7;
     /// It exists already, was changed meanwhile, or is managed by someone else.
     pub const CONFLICT: u8 = 8;
+    /// Interrupted, with Ctrl-C for example.
+    pub const INTERRUPTED: u8 = 130;
 }
 
 impl Failure {

@@ -9,6 +9,7 @@ mod commands;
 pub mod environment;
 pub mod failure;
 mod file;
+mod interrupt;
 mod manifest;
 mod output;
 mod source;

@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use zeroize::Zeroizing;
 
@@ -21,6 +22,8 @@ const MAX_DEPTH: usize = 10_000;
 pub struct Json {
     text: Zeroizing<Vec<u8>>,
     nodes: Vec<Node>,
+    /// Where its lines end, once somebody asks for a position: a document can have many wrong values.
+    newlines: OnceLock<Vec<usize>>,
 }
 
 /// What sort of value a [`Value`] is.
@@ -73,10 +76,10 @@ impl Json {
         match parser.document() {
             Ok(()) => {
                 let nodes = parser.nodes;
-                Ok(Self { text, nodes })
+                Ok(Self { text, nodes, newlines: OnceLock::new() })
             }
             Err(problem) => {
-                let (line, column) = position(&text, parser.at);
+                let (line, column) = position(&newlines(&text), parser.at);
                 Err(JsonError { line, column, problem })
             }
         }
@@ -99,12 +102,16 @@ impl fmt::Debug for Json {
     }
 }
 
-/// Line and column, both from 1, of a byte.
-fn position(text: &[u8], at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
-    let line = before.split(|&b| b == b'\n').count();
-    (line, before.len() - line_start + 1)
+/// Where the newlines of a text are, in ascending order.
+fn newlines(text: &[u8]) -> Vec<usize> {
+    text.iter().enumerate().filter(|&(_, &b)| b == b'\n').map(|(at, _)| at).collect()
+}
+
+/// Line and column, both from 1, of a byte of the text with these newlines.
+fn position(newlines: &[usize], at: usize) -> (usize, usize) {
+    let before = newlines.partition_point(|&newline| newline < at);
+    let line_start = before.checked_sub(1).map_or(0, |last| newlines[last] + 1);
+    (before + 1, at - line_start + 1)
 }
 
 /// One value of a [`Json`] document.
@@ -136,7 +143,7 @@ impl<'a> Value<'a> {
 
     /// Line and column of the value's first byte, both from 1.
     pub fn position(self) -> (usize, usize) {
-        position(&self.json.text, self.node().start)
+        position(self.json.newlines.get_or_init(|| newlines(&self.json.text)), self.node().start)
     }
 
     /// A string's meaning as Go decodes it; `None` for any other kind.
@@ -520,6 +527,15 @@ mod tests {
         let array = json.root().members().next().unwrap().1;
         assert_eq!(array.elements().map(Value::kind).collect::<Vec<_>>(), [Kind::Number, Kind::String]);
         assert_eq!(array.members().count(), 0);
+    }
+
+    #[test]
+    fn a_value_knows_its_line_and_column() {
+        let json = Json::parse("\n\n{\n \"a\": [1,\n2]}").unwrap();
+        let (name, array) = json.root().members().next().unwrap();
+        let elements: Vec<_> = array.elements().map(Value::position).collect();
+        assert_eq!((json.root().position(), name.position(), array.position()), ((3, 1), (4, 2), (4, 7)));
+        assert_eq!(elements, [(4, 8), (5, 1)]);
     }
 
     #[test]

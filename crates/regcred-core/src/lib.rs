@@ -12,5 +12,6 @@ pub mod json;
 pub mod kubelet;
 pub mod lint;
 pub mod metadata;
+pub mod pattern;
 pub mod pull_secret;
 pub mod server;

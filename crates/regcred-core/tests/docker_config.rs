@@ -172,6 +172,20 @@ fn a_repeated_entry_leaves_no_old_password_behind() {
 }
 
 #[test]
+fn repeated_entries_go_with_the_commas_between_them() {
+    for (before, after) in [
+        (r#"{ "a": 1, "a": 2, "b": 3, "a": 4, "a": 5, "c": 6, "a": 7 }"#, r#"{ "b": 3, "c": 6 }"#),
+        (r#"{ "b": 1, "a": 2, "a": 3 }"#, r#"{ "b": 1 }"#),
+        (r#"{ "a": 1, "a": 2, "b": 3 }"#, r#"{ "b": 3 }"#),
+        (r#"{ "a": 1, "a": 2 }"#, "{}"),
+    ] {
+        let mut config = DockerConfig::parse(before, Form::Dockercfg).unwrap();
+        assert!(config.remove_entry("a"));
+        assert_eq!(text(&config), after);
+    }
+}
+
+#[test]
 fn an_entry_can_be_set_where_there_is_no_auths_yet() {
     let entry = r#"{"a":{"username":"u","password":"q","auth":"dTpx"}}"#;
     for (before, after) in [

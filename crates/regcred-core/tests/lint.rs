@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use regcred_core::kubelet::Stored;
-use regcred_core::lint::{Finding, Level, Subject, lint};
+use regcred_core::lint::{Finding, Level, Problem, Subject, lint};
 
 const CONFIG: &str = "kubernetes.io/dockerconfigjson";
 
@@ -133,6 +133,17 @@ fn keys_that_surprise_are_found() {
 fn a_tie_names_the_other_entry() {
     let tie = found(r#"{"https://ghcr.io":{"auth":"dTpw"},"ghcr.io":{"auth":"dTpx"}}"#);
     assert_eq!(tie, ["https://ghcr.io: tie", "ghcr.io: tie"]);
+    // Of several, each names the first, and the first the second.
+    let three =
+        r#"{"auths":{"ghcr.io":{"auth":"dTpw"},"ghcr.io?1":{"auth":"dTpw"},"ghcr.io?2":{"auth":"dTpw"}}}"#;
+    let others: Vec<_> = findings(stored(CONFIG, Some(three), None), None)
+        .into_iter()
+        .map(|finding| match finding.problem {
+            Problem::Tie { other } => other,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(others, ["ghcr.io?1", "ghcr.io", "ghcr.io"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub(crate) struct Connection {
 /// Makes a client as kubectl would: from `--kubeconfig`, `KUBECONFIG`, `~/.kube/config`, or inside a pod from
 /// its service account. Nothing is sent yet.
 pub(crate) async fn connect(args: &ClusterArgs, environment: &Environment) -> Result<Connection, Failure> {
+    let named = args.one_namespace()?;
     let mut config = match kubeconfig(args, environment)? {
         Some(kubeconfig) => from_kubeconfig(kubeconfig, args).await?,
         None => Config::incluster_env().map_err(|error| {
@@ -29,7 +30,7 @@ pub(crate) async fn connect(args: &ClusterArgs, environment: &Environment) -> Re
     };
     // It repeats POST too, and up to 15 times. Who retries should know what was sent.
     config.default_retry = false;
-    let namespace = args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    let namespace = named.map_or_else(|| config.default_namespace.clone(), str::to_owned);
     let server = config.cluster_url.to_string();
     let client = Client::try_from(config).map_err(|error| client_failure(&error, &server))?;
     Ok(Connection { client, namespace, server })

@@ -9,8 +9,8 @@ use kube::api::{ObjectMeta, PostParams};
 use regcred_core::pull_secret::{PullSecret, TYPE};
 use serde_json::{Map, Value};
 
-use super::Connection;
 use super::failure::{Operation, is_connect};
+use super::{ChangeOptions, Connection};
 use crate::failure::{Failure, exit};
 
 /// How often a create is sent at most, when its answers are lost.
@@ -66,30 +66,23 @@ fn in_order(object: &Value, first: &[&str], map: impl Fn(&str, &Value) -> Value)
         .into()
 }
 
-/// How a Secret is to be created.
-pub(crate) struct CreateOptions {
-    /// Whether the server should only try.
-    pub(crate) dry_run: bool,
-    /// Who the change is recorded for.
-    pub(crate) field_manager: String,
-}
-
 /// Creates the Secret and returns it as the server holds it.
 ///
 /// If the answer is lost, the Secret is read back: one that is what we sent counts as created, and one that is
 /// not there is sent again.
 pub(crate) async fn create(
     connection: &Connection,
+    namespace: &str,
     secret: &Secret,
-    options: &CreateOptions,
+    options: &ChangeOptions,
 ) -> Result<Secret, Failure> {
-    let api: Api<Secret> = Api::namespaced(connection.client.clone(), &connection.namespace);
+    let api: Api<Secret> = Api::namespaced(connection.client.clone(), namespace);
     let name = secret.metadata.name.as_deref().unwrap_or_default();
     let operation = Operation {
         verb: "create",
         resource: "secrets",
         kind: "secret",
-        namespace: Some(&connection.namespace),
+        namespace: Some(namespace),
         name,
         server: &connection.server,
     };
@@ -109,7 +102,7 @@ pub(crate) async fn create(
             Ok(Some(_)) => return Err(operation.exists()),
             Ok(None) => lost = Some(operation.failure(&error)),
             Err(_) => {
-                return Err(unknown_outcome(operation.failure(&error), name, &connection.namespace));
+                return Err(unknown_outcome(operation.failure(&error), name, namespace));
             }
         }
     }

@@ -65,13 +65,17 @@ pub(crate) async fn pull_secrets(
 }
 
 /// The Secret of this name, whatever its type.
-pub(crate) async fn secret(connection: &Connection, name: &str) -> Result<SecretData, Failure> {
-    let api: Api<Secret> = Api::namespaced(connection.client.clone(), &connection.namespace);
+pub(crate) async fn secret(
+    connection: &Connection,
+    namespace: &str,
+    name: &str,
+) -> Result<SecretData, Failure> {
+    let api: Api<Secret> = Api::namespaced(connection.client.clone(), namespace);
     let operation = Operation {
         verb: "get",
         resource: "secrets",
         kind: "secret",
-        namespace: Some(&connection.namespace),
+        namespace: Some(namespace),
         name,
         server: &connection.server,
     };

@@ -1,9 +1,22 @@
 //! Reading and changing the cluster's objects. Kubernetes' own types stay in here.
 
+mod attach;
 mod connect;
 pub(crate) mod create;
 mod failure;
 mod list;
+mod namespaces;
+mod owner;
 
+pub(crate) use attach::{Attached, service_account as attach_service_account};
 pub(crate) use connect::{Connection, connect};
 pub(crate) use list::{Scope, pull_secrets, secret};
+pub(crate) use namespaces::with_labels as namespaces_with_labels;
+
+/// How a change is to be made.
+pub(crate) struct ChangeOptions {
+    /// Whether the server should only try.
+    pub(crate) dry_run: bool,
+    /// Who the change is recorded for.
+    pub(crate) field_manager: String,
+}

@@ -1,28 +1,29 @@
 //! `kubectl regcred create`.
 
-use std::collections::BTreeMap;
+mod plan;
+mod targets;
+
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use k8s_openapi::api::core::v1::Secret;
-use regcred_core::credential::{Login, expiry};
-use regcred_core::docker_config::{DockerConfig, Form};
-use regcred_core::kubelet::Stored;
-use regcred_core::lint::{Finding, Level, Subject, lint};
-use regcred_core::metadata::{check_annotation_key, check_label, check_name, check_namespace};
-use regcred_core::pull_secret::{PullSecret, TYPE};
+use serde_json::{Value, json};
 
 use crate::cli::ClusterArgs;
-use crate::cluster;
-use crate::cluster::create::{CreateOptions, to_kubernetes, to_object};
+use crate::cluster::create::{to_kubernetes, to_object};
+use crate::cluster::{self, Attached, ChangeOptions, Connection};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
 use crate::output;
-use crate::source::{SourceArgs, Sourced, gather};
+use crate::source::{SourceArgs, gather};
+use plan::{Plan, warn_of_findings};
+use targets::{TargetArgs, Targets};
 
-/// When the credential expires, RFC 3339 in UTC (design: only annotations of a domain that is ours).
-const EXPIRES_AT: &str = "kubectl-regcred/expires-at";
+/// How many namespaces are worked in at once: fast, and gentle to the API server.
+const CONCURRENCY: usize = 8;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +33,12 @@ Examples:
 
   # From what docker or podman is logged in to, the passwords of credential helpers included
   kubectl regcred create regcred --from-docker-config --registry=ghcr.io --registry=docker.io
+
+  # For the pods that are to come of a service account
+  kubectl regcred create regcred --from-docker-config --attach=serviceaccount/default
+
+  # The same Secret into every namespace of a team
+  kubectl regcred create regcred --from-secret=team-a/regcred --namespace-selector=team=a --exclude-namespace='*-test'
 
   # As a manifest, without a cluster
   kubectl regcred create regcred --from-docker-config --dry-run=client -o yaml
@@ -48,6 +55,8 @@ pub(crate) struct CreateArgs {
     names: Vec<String>,
     #[command(flatten)]
     source: SourceArgs,
+    #[command(flatten)]
+    targets: TargetArgs,
     /// Append a hash of the Secret's content to its name, as kubectl does
     #[arg(long, help_heading = "Secret")]
     append_hash: bool,
@@ -66,17 +75,12 @@ pub(crate) struct CreateArgs {
     /// In how long the credential expires, such as 12h or 90d
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, help_heading = "Secret")]
     expires_in: Option<Duration>,
-    /// Create the Secret although it would fail every pull of the pods that name it
+    /// Create the Secret although it would fail every pull of the pods that name it, and attach it to a service
+    /// account that somebody else manages
     #[arg(long, help_heading = "Secret")]
     force: bool,
     /// Only show what would be created: with `client` nothing is sent, with `server` the server tries it
-    #[arg(
-        long,
-        value_name = "MODE",
-        default_value = "none",
-        hide_possible_values = false,
-        help_heading = "Output"
-    )]
+    #[arg(long, value_name = "MODE", default_value = "none", help_heading = "Output")]
     dry_run: DryRun,
     /// Print the Secret, its data included, or its name
     #[arg(short, long, value_name = "FORMAT", help_heading = "Output")]
@@ -100,152 +104,185 @@ enum Format {
     Name,
 }
 
-pub(crate) fn run(args: CreateArgs, cluster: &ClusterArgs, environment: &Environment) -> Result<(), Failure> {
+/// What came of one namespace.
+struct Outcome {
+    /// The namespace, if one was named.
+    namespace: Option<String>,
+    result: Result<Done, Failure>,
+}
+
+/// The Secret as it is now, and what became of the service accounts.
+struct Done {
+    secret: Secret,
+    attached: Vec<(String, Result<Attached, Failure>)>,
+}
+
+pub(crate) fn run(
+    args: &CreateArgs,
+    cluster: &ClusterArgs,
+    environment: &Environment,
+) -> Result<u8, Failure> {
     super::block_on(create(args, cluster, environment))
 }
 
-async fn create(args: CreateArgs, cluster: &ClusterArgs, environment: &Environment) -> Result<(), Failure> {
-    let plan = Plan::of(&args, cluster, environment)?;
+async fn create(args: &CreateArgs, cluster: &ClusterArgs, environment: &Environment) -> Result<u8, Failure> {
+    let plan = Plan::of(args, environment)?;
+    let targets = Targets::of(&args.targets, cluster, args.dry_run == DryRun::Client)?;
     // Before anything else can read standard input: an exec plugin of the kubeconfig may.
-    let secret = plan.secret(gather(&args.source, environment).await?)?;
+    let secret = plan.secret(gather(&args.source, cluster, environment).await?)?;
     warn_of_findings(&secret, environment.now, args.force)?;
     let secret = to_kubernetes(&secret);
-    let created = if args.dry_run == DryRun::Client {
-        secret
-    } else {
-        let connection = cluster::connect(cluster, environment).await?;
-        let dry_run = args.dry_run == DryRun::Server;
-        let options = CreateOptions { dry_run, field_manager: args.field_manager.clone() };
-        cluster::create::create(&connection, &secret, &options).await?
-    };
-    report(&created, args.dry_run, args.output)
+
+    if args.dry_run == DryRun::Client {
+        let attached: Vec<_> =
+            targets.accounts.iter().map(|account| (account.clone(), Ok(Attached::Added))).collect();
+        let outcomes = targets.named_or_none().into_iter().map(|namespace| {
+            let done =
+                Done { secret: in_namespace(&secret, namespace.as_deref()), attached: attached.clone() };
+            Outcome { namespace, result: Ok(done) }
+        });
+        return report(&outcomes.collect::<Vec<_>>(), args, &targets);
+    }
+
+    let mut single = cluster.clone();
+    single.namespace.clear();
+    let connection = cluster::connect(&single, environment).await?;
+    let namespaces = targets.resolve(&connection).await?;
+    let options =
+        ChangeOptions { dry_run: args.dry_run == DryRun::Server, field_manager: args.field_manager.clone() };
+    let mut progress = output::Progress::new(namespaces.len(), environment.stderr_is_terminal);
+    let work = stream::iter(&namespaces).map(|namespace| {
+        let secret = in_namespace(&secret, Some(namespace));
+        let (connection, options, targets) = (&connection, &options, &targets);
+        async move {
+            let result = create_in(connection, namespace, &secret, targets, options, args.force).await;
+            Outcome { namespace: Some(namespace.clone()), result }
+        }
+    });
+    let mut work = work.buffered(CONCURRENCY);
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = work.next().await {
+        outcomes.push(outcome);
+        progress.step();
+    }
+    progress.clear();
+    report(&outcomes, args, &targets)
 }
 
-fn report(secret: &Secret, dry_run: DryRun, format: Option<Format>) -> Result<(), Failure> {
-    let name = secret.metadata.name.as_deref().unwrap_or_default();
+async fn create_in(
+    connection: &Connection,
+    namespace: &str,
+    secret: &Secret,
+    targets: &Targets,
+    options: &ChangeOptions,
+    force: bool,
+) -> Result<Done, Failure> {
+    let created = cluster::create::create(connection, namespace, secret, options).await?;
+    let name = created.metadata.name.as_deref().unwrap_or_default();
+    let mut attached = Vec::new();
+    for account in &targets.accounts {
+        let result =
+            cluster::attach_service_account(connection, namespace, account, name, options, force).await;
+        attached.push((account.clone(), result));
+    }
+    Ok(Done { secret: created, attached })
+}
+
+fn in_namespace(secret: &Secret, namespace: Option<&str>) -> Secret {
+    let mut secret = secret.clone();
+    secret.metadata.namespace = namespace.map(str::to_owned);
+    secret
+}
+
+/// Prints what came of each namespace, and returns the exit code.
+fn report(outcomes: &[Outcome], args: &CreateArgs, targets: &Targets) -> Result<u8, Failure> {
+    let done: Vec<_> =
+        outcomes.iter().filter_map(|outcome| Some((outcome, outcome.result.as_ref().ok()?))).collect();
+    match args.output {
+        None => {
+            for (outcome, done) in &done {
+                print(outcome, done, args.dry_run, targets.is_bulk)?;
+            }
+        }
+        Some(Format::Name) => {
+            for (_, done) in &done {
+                output::line(&format!("secret/{}", name(&done.secret)))?;
+            }
+        }
+        Some(Format::Json) if !done.is_empty() => output::json(&objects(&done, targets.is_bulk)?)?,
+        Some(Format::Yaml) if !done.is_empty() => output::yaml(&objects(&done, targets.is_bulk)?)?,
+        Some(Format::Json | Format::Yaml) => {}
+    }
+    let failures = failures(outcomes);
+    let Some((first, rest)) = failures.split_first() else { return Ok(exit::DONE) };
+    if !targets.is_bulk && rest.is_empty() {
+        return Err(first.clone());
+    }
+    for failure in &failures {
+        output::failure(failure);
+    }
+    if targets.is_bulk {
+        output::note(&format!(
+            "created in {} of {} namespaces; the same command again does the rest",
+            done.len(),
+            outcomes.len()
+        ));
+    }
+    Ok(if rest.iter().all(|failure| failure.code == first.code) { first.code } else { exit::FAILED })
+}
+
+/// Everything that failed, each with its namespace.
+fn failures(outcomes: &[Outcome]) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for outcome in outcomes {
+        match &outcome.result {
+            Err(failure) => failures.push(failure.clone()),
+            Ok(done) => failures.extend(done.attached.iter().filter_map(|(_, result)| {
+                let failure = result.as_ref().err()?;
+                let message = format!(
+                    "secret/{} is created, but not attached: {}",
+                    name(&done.secret),
+                    failure.message
+                );
+                Some(Failure { message, ..failure.clone() })
+            })),
+        }
+    }
+    failures
+}
+
+fn print(outcome: &Outcome, done: &Done, dry_run: DryRun, is_bulk: bool) -> Result<(), Failure> {
     let suffix = match dry_run {
         DryRun::None => "",
         DryRun::Client => " (dry run)",
         DryRun::Server => " (server dry run)",
     };
-    match format {
-        None => output::line(&format!("secret/{name} created{suffix}")),
-        Some(Format::Name) => output::line(&format!("secret/{name}")),
-        Some(Format::Json) => output::json(&to_object(secret)?),
-        Some(Format::Yaml) => output::yaml(&to_object(secret)?),
-    }
-}
-
-/// What the flags say of the Secret, checked before any password is asked for.
-struct Plan<'a> {
-    name: &'a str,
-    namespace: Option<String>,
-    append_hash: bool,
-    immutable: bool,
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-    expires_at: Option<DateTime<Utc>>,
-}
-
-impl<'a> Plan<'a> {
-    fn of(args: &'a CreateArgs, cluster: &ClusterArgs, environment: &Environment) -> Result<Self, Failure> {
-        let [name] = args.names.as_slice() else {
-            // Not quoted: what is too much may be a password.
-            return Err(Failure::usage(format!("exactly one NAME is required, got {}", args.names.len()))
-                .hint("kubectl regcred create NAME …; see `kubectl regcred create --help`"));
+    let place = match &outcome.namespace {
+        Some(namespace) if is_bulk => format!(" in namespace {namespace}"),
+        _ => String::new(),
+    };
+    let secret = name(&done.secret);
+    output::line(&format!("secret/{secret} created{place}{suffix}"))?;
+    for (account, result) in &done.attached {
+        let change = match result {
+            Ok(Attached::Added) => "attached",
+            Ok(Attached::Already) => "was attached already",
+            Err(_) => continue,
         };
-        check_name(name).map_err(|error| Failure::usage(error.to_string()))?;
-        if let Some(namespace) = &cluster.namespace {
-            check_namespace(namespace).map_err(|error| Failure::usage(error.to_string()))?;
-        }
-        let mut labels: BTreeMap<_, _> =
-            [("app.kubernetes.io/managed-by".to_owned(), "kubectl-regcred".to_owned())].into();
-        for label in &args.label {
-            let (key, value) = key_value("--label", label)?;
-            check_label(key, value).map_err(|error| Failure::usage(format!("--label: {error}")))?;
-            labels.insert(key.to_owned(), value.to_owned());
-        }
-        let mut annotations = BTreeMap::new();
-        for annotation in &args.annotation {
-            let (key, value) = key_value("--annotation", annotation)?;
-            check_annotation_key(key).map_err(|error| Failure::usage(format!("--annotation: {error}")))?;
-            annotations.insert(key.to_owned(), value.to_owned());
-        }
-        let now = environment.now;
-        let expires_in = args.expires_in.map(|duration| {
-            let until = TimeDelta::from_std(duration).ok().and_then(|delta| now.checked_add_signed(delta));
-            until.ok_or_else(|| Failure::usage("--expires-in is further away than any calendar goes"))
-        });
-        if let Some(past) = args.expires_at.filter(|at| *at <= now) {
-            return Err(Failure::usage(format!("--expires-at {past} has passed already")));
-        }
-        let expires_at = args.expires_at.or(expires_in.transpose()?);
-        Ok(Self {
-            name,
-            namespace: cluster.namespace.clone(),
-            append_hash: args.append_hash,
-            immutable: args.immutable,
-            labels,
-            annotations,
-            expires_at,
-        })
-    }
-
-    /// The Secret to create.
-    fn secret(self, sourced: Sourced) -> Result<PullSecret, Failure> {
-        let secret = match sourced {
-            Sourced::Data(data) => PullSecret::from_data(self.name, data),
-            Sourced::Credentials(credentials) => PullSecret::from_credentials(self.name, &credentials),
-        };
-        let mut secret = secret.map_err(|error| Failure::new(exit::FAILED, error.to_string()))?;
-        secret.namespace = self.namespace;
-        secret.immutable = self.immutable.then_some(true);
-        secret.labels = self.labels;
-        secret.annotations = self.annotations;
-        if let Some(at) = self.expires_at.or_else(|| first_expiry(&secret)) {
-            secret.annotations.insert(EXPIRES_AT.to_owned(), at.to_rfc3339_opts(SecondsFormat::Secs, true));
-        }
-        if self.append_hash {
-            secret.name = format!("{}-{}", secret.name, secret.hash_suffix());
-            check_name(&secret.name).map_err(|error| {
-                Failure::usage(format!("with the hash appended, {error}")).hint("choose a shorter name")
-            })?;
-        }
-        Ok(secret)
-    }
-}
-
-/// Shows what is wrong with the Secret; what is fatal stops here, unless `force` says otherwise.
-fn warn_of_findings(secret: &PullSecret, now: DateTime<Utc>, force: bool) -> Result<(), Failure> {
-    let text = secret.docker_config_text();
-    let stored = Stored { kind: TYPE, docker_config_json: Some(text), dockercfg: None };
-    let findings = lint(&Subject { stored, last_applied: None, now });
-    for Finding { entry, problem } in &findings {
-        let entry = entry.as_ref().map(|entry| format!("{entry:?}: ")).unwrap_or_default();
-        let text = format!("{entry}{problem}; {}", problem.remedy());
-        if problem.level() == Level::Note { output::note(&text) } else { output::warning(&text) }
-    }
-    if !force && findings.iter().any(|finding| finding.problem.level() == Level::Fatal) {
-        return Err(Failure::new(
-            exit::PROBLEMS,
-            "this Secret would fail every pull of the pods that name it",
-        )
-        .hint("mend what the warnings name; --force creates it all the same"));
+        output::line(&format!("secret/{secret} {change} to serviceaccount/{account}{place}{suffix}"))?;
     }
     Ok(())
 }
 
-/// When the first of the Secret's tokens expires: it is as good as no longer.
-fn first_expiry(secret: &PullSecret) -> Option<DateTime<Utc>> {
-    let config = DockerConfig::parse(secret.docker_config_text(), Form::Config).ok()?;
-    let logins = config.entries().into_iter().filter_map(|entry| entry.login().ok().flatten());
-    let passwords = logins.filter_map(|login| match login {
-        Login::Password(credential) => Some(credential.password),
-        Login::IdentityToken(_) | Login::RegistryToken(_) => None,
-    });
-    passwords.filter_map(|password| expiry(&password)).min()
+/// The Secret, or a List of them.
+fn objects(done: &[(&Outcome, &Done)], is_bulk: bool) -> Result<Value, Failure> {
+    let mut objects = done.iter().map(|(_, done)| to_object(&done.secret)).collect::<Result<Vec<_>, _>>()?;
+    if is_bulk {
+        return Ok(json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": objects}));
+    }
+    Ok(objects.pop().unwrap_or_default())
 }
 
-fn key_value<'a>(flag: &str, text: &'a str) -> Result<(&'a str, &'a str), Failure> {
-    text.split_once('=').ok_or_else(|| Failure::usage(format!("{flag} {text:?} is not KEY=VALUE")))
+fn name(secret: &Secret) -> &str {
+    secret.metadata.name.as_deref().unwrap_or_default()
 }

@@ -112,7 +112,7 @@ async fn from_cluster(
     }
     let mut secrets = Vec::new();
     for name in &args.names {
-        secrets.push(cluster::secret(&connection, name).await?);
+        secrets.push(cluster::secret(&connection, &connection.namespace, name).await?);
     }
     Ok(secrets)
 }

@@ -104,7 +104,7 @@ async fn from_cluster(
     let connection = cluster::connect(cluster, environment).await?;
     let mut secrets = Vec::new();
     for name in &args.secret {
-        let stored = match cluster::secret(&connection, name).await {
+        let stored = match cluster::secret(&connection, &connection.namespace, name).await {
             Ok(secret) => Some(secret),
             // The kubelet goes on without it, and so do we.
             Err(failure) if failure.code == exit::NOT_FOUND => None,

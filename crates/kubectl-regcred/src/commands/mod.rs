@@ -12,7 +12,7 @@ use crate::failure::{Failure, exit};
 /// Carries out the command that was parsed; returns the exit code.
 pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
     match cli.command {
-        Command::Create(args) => create::run(*args, &cli.cluster, environment).map(|()| exit::DONE),
+        Command::Create(args) => create::run(&args, &cli.cluster, environment),
         Command::Lint(args) => lint::run(&args, &cli.cluster, environment),
         Command::Match(args) => r#match::run(&args, &cli.cluster, environment),
         Command::Version(args) => version::run(&args).map(|()| exit::DONE),

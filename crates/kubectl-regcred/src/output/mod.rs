@@ -4,6 +4,7 @@
 //! bidirectional characters are taken out of every line for people, and JSON and YAML escape them.
 
 mod harmless;
+mod progress;
 mod yaml;
 
 use std::io::{self, Write as _};
@@ -13,6 +14,7 @@ use serde_json::Value;
 use serde_json::ser::PrettyFormatter;
 
 pub(crate) use harmless::harmless;
+pub(crate) use progress::Progress;
 
 use crate::failure::{Failure, exit};
 
@@ -49,6 +51,11 @@ pub(crate) fn note(text: &str) {
 /// Warns the user, on stderr.
 pub(crate) fn warning(text: &str) {
     write_stderr(&format!("warning: {}\n", harmless(text)));
+}
+
+/// Ends a line that a prompt began.
+pub(crate) fn end_line() {
+    write_stderr("\n");
 }
 
 /// Prints why a command failed.

@@ -7,7 +7,7 @@ use regcred_core::credential::{Credential, SecretString};
 use regcred_core::server::{DOCKER_HUB, check_registry_key, pull_secret_key};
 use zeroize::Zeroizing;
 
-use super::{SourceArgs, check};
+use super::{SourceArgs, check, from_env, prompt};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
 use crate::output;
@@ -19,38 +19,60 @@ pub(super) fn gather(
     args: &SourceArgs,
     environment: &Environment,
 ) -> Result<BTreeMap<String, Credential>, Failure> {
-    let server = args.docker_server.as_deref().unwrap_or(DOCKER_HUB);
+    let can_ask = environment.is_interactive();
+    let server = match &args.docker_server {
+        Some(server) => server.clone(),
+        None if can_ask && args.docker_username.is_none() && args.from_env.is_none() => {
+            prompt::server(DOCKER_HUB)?
+        }
+        None => DOCKER_HUB.to_owned(),
+    };
+    let server = server.as_str();
     check_registry_key(server).map_err(|error| {
         Failure::usage(format!("--docker-server {server:?}: {error}"))
             .hint("name it as images do, such as ghcr.io or registry.example.com:5000")
     })?;
-    let username = args
-        .docker_username
-        .clone()
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| Failure::usage("no user name is given").hint("add --docker-username USER"))?;
-    let password = match (&args.docker_password, args.password_stdin) {
-        (Some(_), true) => {
-            return Err(Failure::usage("both --docker-password and --password-stdin are given")
-                .hint("keep --password-stdin: it leaves no trace in the shell's history"));
-        }
+    let (username, password) = if let Some(names) = &args.from_env {
+        from_env::gather(names, environment)?
+    } else {
+        let username = username(args, server, can_ask)?;
+        let password = password(args, server, &username, environment)?;
+        (username, password)
+    };
+    let credential = Credential { username, password, email: args.docker_email.clone() };
+    check(server, &credential)?;
+    Ok([(server_key(server), credential)].into())
+}
+
+fn username(args: &SourceArgs, server: &str, can_ask: bool) -> Result<String, Failure> {
+    match args.docker_username.as_deref() {
+        Some(name) if !name.is_empty() => Ok(name.to_owned()),
+        None if can_ask => prompt::username(server),
+        _ => Err(Failure::usage("no user name is given").hint("add --docker-username USER")),
+    }
+}
+
+fn password(
+    args: &SourceArgs,
+    server: &str,
+    username: &str,
+    environment: &Environment,
+) -> Result<SecretString, Failure> {
+    match (&args.docker_password, args.password_stdin) {
+        (Some(_), true) => Err(Failure::usage("both --docker-password and --password-stdin are given")
+            .hint("keep --password-stdin: it leaves no trace in the shell's history")),
         (Some(password), false) => {
             output::warning(
                 "--docker-password shows the password to every user of this machine and to the shell's history; \
                  use --password-stdin",
             );
-            password.clone()
+            Ok(password.clone())
         }
-        (None, true) => read_password(environment)?,
-        (None, false) => {
-            return Err(Failure::usage("no password is given").hint(
-                "pipe it in with --password-stdin: `printf %s \"$PASSWORD\" | kubectl regcred create …`",
-            ));
-        }
-    };
-    let credential = Credential { username, password, email: args.docker_email.clone() };
-    check(server, &credential)?;
-    Ok([(server_key(server), credential)].into())
+        (None, true) => read_password(environment),
+        (None, false) if environment.is_interactive() => prompt::password(server, username),
+        (None, false) => Err(Failure::usage("no password is given")
+            .hint("pipe it in with --password-stdin: `printf %s \"$PASSWORD\" | kubectl regcred create …`")),
+    }
 }
 
 /// The key for `--docker-server`: as given, as kubectl does, unless the kubelet could never match it.

@@ -4,8 +4,12 @@
 
 mod docker_config;
 mod flags;
+mod from_env;
 mod from_file;
 mod helper;
+mod prompt;
+mod secret;
+mod select;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,8 +17,10 @@ use std::time::Duration;
 
 use clap::Args;
 use regcred_core::credential::{Credential, SecretString};
+use regcred_core::server::Server;
 use zeroize::Zeroizing;
 
+use crate::cli::ClusterArgs;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output;
@@ -34,22 +40,31 @@ pub(crate) struct SourceArgs {
     password_stdin: bool,
     /// The password, visible to every user of this machine and kept in the shell's history; prefer
     /// --password-stdin
-    #[arg(long, value_name = "PASSWORD", allow_hyphen_values = true, value_parser = secret)]
+    #[arg(long, value_name = "PASSWORD", allow_hyphen_values = true, value_parser = secret_value)]
     docker_password: Option<SecretString>,
     /// The e-mail address to record; no registry needs one any more
     #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     docker_email: Option<String>,
+    /// Read user name and password from these environment variables
+    #[arg(long, value_name = "USER_VAR,PASS_VAR", conflicts_with_all = ["docker_username", "docker_password", "password_stdin"])]
+    from_env: Option<String>,
     /// Put a file into the Secret as it is, under .dockerconfigjson or the key given (repeatable); wins over
     /// the --docker flags, as with kubectl
     #[arg(long, value_name = "[KEY=]PATH", value_delimiter = ',')]
     from_file: Vec<String>,
     /// Take credentials from a docker config, and ask the credential helpers that it names for what it lacks
-    /// [default: those of docker and podman: $DOCKER_CONFIG/config.json or ~/.docker/config.json, then
-    /// $REGISTRY_AUTH_FILE or $XDG_RUNTIME_DIR/containers/auth.json]
+    /// [default: those of docker and podman: $DOCKER_AUTH_CONFIG, $DOCKER_CONFIG/config.json or
+    /// ~/.docker/config.json, then $REGISTRY_AUTH_FILE or $XDG_RUNTIME_DIR/containers/auth.json]
     #[arg(long, value_name = "PATH", require_equals = true)]
     #[expect(clippy::option_option, reason = "clap's type for a flag whose value may be left out")]
     from_docker_config: Option<Option<PathBuf>>,
-    /// With --from-docker-config, only the credentials of this registry (repeatable)
+    /// Take the credentials of another pull secret
+    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    from_secret: Option<String>,
+    /// With --from-secret, the context of the cluster that has it [default: the one to create in]
+    #[arg(long, value_name = "CONTEXT", requires = "from_secret")]
+    from_context: Option<String>,
+    /// With --from-docker-config or --from-secret, only the credentials of this registry (repeatable)
     #[arg(long, value_name = "HOST")]
     registry: Vec<String>,
     /// How long a credential helper may take to answer
@@ -58,51 +73,89 @@ pub(crate) struct SourceArgs {
 }
 
 /// What a source gave.
-pub(crate) enum Sourced {
+pub(crate) struct Sourced {
+    /// What goes into the Secret.
+    pub(crate) content: Content,
+    /// The Secret that it was copied from, as `[context/]namespace/name`.
+    pub(crate) copied_from: Option<String>,
+}
+
+/// What goes into a Secret.
+pub(crate) enum Content {
     /// Credentials by registry key, to be written as kubectl writes them.
     Credentials(BTreeMap<String, Credential>),
-    /// Data that goes into the Secret as it is.
+    /// Data that goes in as it is.
     Data(BTreeMap<String, Zeroizing<Vec<u8>>>),
 }
 
 const SOURCES: &str = "give exactly one source:\n  \
     --docker-username USER --password-stdin [--docker-server SERVER]\n  \
+    --from-env USER_VAR,PASS_VAR [--docker-server SERVER]\n  \
     --from-docker-config[=PATH] [--registry HOST]...\n  \
+    --from-secret [NAMESPACE/]NAME [--registry HOST]...\n  \
     --from-file [KEY=]PATH";
 
-/// Gathers the credentials from the source that the flags name.
-pub(crate) async fn gather(args: &SourceArgs, environment: &Environment) -> Result<Sourced, Failure> {
-    let flags = args.docker_server.is_some()
-        || args.docker_username.is_some()
-        || args.docker_password.is_some()
-        || args.docker_email.is_some();
-    let direct = flags || args.password_stdin;
-    let files = !args.from_file.is_empty();
-    if !args.registry.is_empty() && args.from_docker_config.is_none() {
-        return Err(Failure::usage("--registry goes with --from-docker-config")
-            .hint("with --docker-username, name the registry with --docker-server"));
+impl SourceArgs {
+    /// Whether one of kubectl's own flags is given.
+    fn has_docker_flags(&self) -> bool {
+        [&self.docker_server, &self.docker_username, &self.docker_email].into_iter().any(Option::is_some)
+            || self.docker_password.is_some()
     }
-    match &args.from_docker_config {
-        Some(_) if direct || files => Err(Failure::usage("several sources are given").hint(SOURCES)),
-        None if files && args.password_stdin => {
-            Err(Failure::usage("several sources are given").hint(SOURCES))
+
+    /// Finds the one source, or says what is wrong with the choice.
+    fn check_choice(&self, environment: &Environment) -> Result<(), Failure> {
+        let direct = self.password_stdin || self.from_env.is_some();
+        let files = !self.from_file.is_empty();
+        let held = usize::from(self.from_docker_config.is_some()) + usize::from(self.from_secret.is_some());
+        // kubectl lets --from-file win over its other flags.
+        let flags = !files && self.has_docker_flags();
+        let sources = held + usize::from(files) + usize::from(direct || flags);
+        if !self.registry.is_empty() && held == 0 {
+            return Err(Failure::usage("--registry goes with --from-docker-config or --from-secret")
+                .hint("with --docker-username, name the registry with --docker-server"));
         }
-        None if !files && !direct => Err(Failure::usage("no source of credentials is given").hint(SOURCES)),
-        Some(path) => {
-            docker_config::gather(path.as_deref(), args, environment).await.map(Sourced::Credentials)
+        let can_ask = environment.is_interactive();
+        match sources {
+            0 if !can_ask => Err(Failure::usage("no source of credentials is given").hint(SOURCES)),
+            0 | 1 => Ok(()),
+            _ => Err(Failure::usage("several sources are given").hint(SOURCES)),
         }
-        None if files => {
-            if flags {
-                output::warning("the --docker flags are ignored: --from-file wins over them");
-            }
-            from_file::gather(&args.from_file).map(Sourced::Data)
-        }
-        None => flags::gather(args, environment).map(Sourced::Credentials),
     }
 }
 
+/// Gathers the credentials from the source that the flags name, or from the person at the terminal.
+pub(crate) async fn gather(
+    args: &SourceArgs,
+    cluster: &ClusterArgs,
+    environment: &Environment,
+) -> Result<Sourced, Failure> {
+    args.check_choice(environment)?;
+    for registry in &args.registry {
+        Server::parse(registry)
+            .map_err(|error| Failure::usage(format!("--registry {registry:?}: {error}")))?;
+    }
+    let mut copied_from = None;
+    let content = if let Some(path) = &args.from_docker_config {
+        let holders = docker_config::holders(path.as_deref(), args.helper_timeout, environment)?;
+        Content::Credentials(select::select(&holders, &args.registry).await?)
+    } else if let Some(reference) = &args.from_secret {
+        let context = args.from_context.as_deref();
+        let (holder, origin) = secret::holder(reference, context, cluster, environment).await?;
+        copied_from = Some(origin);
+        Content::Credentials(select::select(&[holder], &args.registry).await?)
+    } else if args.from_file.is_empty() {
+        Content::Credentials(flags::gather(args, environment)?)
+    } else {
+        if args.has_docker_flags() {
+            output::warning("the --docker flags are ignored: --from-file wins over them");
+        }
+        Content::Data(from_file::gather(&args.from_file)?)
+    };
+    Ok(Sourced { content, copied_from })
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "clap's value parsers return a Result")]
-fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
+fn secret_value(value: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::new(value.to_owned()))
 }
 

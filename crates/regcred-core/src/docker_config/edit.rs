@@ -168,20 +168,42 @@ pub(super) fn set_entry(config: &DockerConfig, key: &str, credential: &Credentia
     append_member(map, text, &layout, &layout.member(key, &entry_text(&layout.nested(), &[], credential)))
 }
 
-/// The text without the first entry under `key`, or `None` if there is no such entry.
-pub(super) fn remove_first(config: &DockerConfig, key: &str) -> Option<Bytes> {
-    let (map, entry) = occurrences(config, key).next()?;
+/// The text without these entries, each given as (the object around it, the entry), in the order of the text.
+pub(super) fn without(text: &[u8], entries: &[(Value<'_>, Value<'_>)]) -> Bytes {
+    let mut out = wiped(text.len());
+    let mut copied = 0;
+    for of_map in entries.chunk_by(|(map, _), (other, _)| map.span() == other.span()) {
+        for span in spans_of(of_map) {
+            out.extend_from_slice(&text[copied..span.start]);
+            copied = span.end;
+        }
+    }
+    out.extend_from_slice(&text[copied..]);
+    out
+}
+
+/// What goes with entries of one object: their text, and the commas and white space that they leave over.
+fn spans_of(entries: &[(Value<'_>, Value<'_>)]) -> Vec<Range<usize>> {
+    let Some((map, _)) = entries.first() else { return Vec::new() };
     let members: Vec<_> = map.members().collect();
-    let index = members.iter().position(|(_, value)| value.span() == entry.span())?;
-    let (name, _) = members[index];
-    let before = index.checked_sub(1).map(|before| members[before].1);
-    let after = members.get(index + 1).map(|(name, _)| name);
-    let span = match (before, after) {
-        (Some(before), _) => before.span().end..entry.span().end,
-        (None, Some(after)) => name.span().start..after.span().start,
-        (None, None) => map.span().start + 1..map.span().end - 1,
-    };
-    Some(splice(config.text(), span, b""))
+    if members.len() == entries.len() {
+        let inside = map.span().start + 1..map.span().end - 1;
+        return vec![inside];
+    }
+    let mut spans = Vec::new();
+    let mut going = entries.iter().map(|(_, entry)| entry.span()).peekable();
+    let mut any_stays = false;
+    for (index, (name, value)) in members.iter().enumerate() {
+        if going.next_if_eq(&value.span()).is_none() {
+            any_stays = true;
+        } else if any_stays {
+            spans.push(members[index - 1].1.span().end..value.span().end);
+        } else {
+            // All before it go too, so some member after it stays.
+            spans.push(name.span().start..members[index + 1].0.span().start);
+        }
+    }
+    spans
 }
 
 /// Every place where `key` has an entry, as (the object around it, the entry).

@@ -4,6 +4,7 @@
 //! repeated entries the last one counts) and edited in place: what an edit does not name keeps its bytes.
 
 mod edit;
+mod last_wins;
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::credential::{Credential, Login, SecretString, decode_auth};
 use crate::json::{Json, JsonError, Kind, Value, names_field};
 pub(crate) use edit::kubectl_text;
+pub(crate) use last_wins::LastWins;
 
 /// Where in its JSON a docker config keeps the auth entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,20 +120,18 @@ impl DockerConfig {
 
     /// The auth entries that count, in the order of the file: of a repeated key only the last.
     pub fn entries(&self) -> Vec<AuthEntry<'_>> {
-        let mut entries: Vec<AuthEntry<'_>> = Vec::new();
-        for map in self.entry_maps() {
-            for (name, value) in map.members() {
-                let key = string(name);
-                entries.retain(|entry| entry.key != key);
-                entries.push(AuthEntry { key, value });
-            }
+        let mut entries = LastWins::default();
+        for (name, value) in self.entry_maps().into_iter().flat_map(Value::members) {
+            let key = string(name);
+            entries.insert(key.clone(), AuthEntry { key, value });
         }
-        entries
+        entries.into_values().collect()
     }
 
     /// The entry under exactly this key, if there is one.
     pub fn entry(&self, key: &str) -> Option<AuthEntry<'_>> {
-        self.entries().into_iter().find(|entry| entry.key == key)
+        let (_, value) = edit::occurrences(self, key).last()?;
+        Some(AuthEntry { key: key.to_owned(), value })
     }
 
     /// The name of the credential helper for every registry (`credsStore`), without its
@@ -144,15 +144,12 @@ impl DockerConfig {
     /// The credential helpers of single registries (`credHelpers`) as (registry key, helper), in the order of
     /// the file.
     pub fn cred_helpers(&self) -> Vec<(String, String)> {
-        let mut helpers: Vec<(String, String)> = Vec::new();
-        for map in since_null(self.fields("credHelpers")) {
-            for (name, helper) in map.members() {
-                let key = string(name);
-                helpers.retain(|(known, _)| *known != key);
-                helpers.push((key, string(helper)));
-            }
+        let mut helpers = LastWins::default();
+        for (name, helper) in since_null(self.fields("credHelpers")).into_iter().flat_map(Value::members) {
+            let key = string(name);
+            helpers.insert(key.clone(), (key, string(helper)));
         }
-        helpers
+        helpers.into_values().collect()
     }
 
     /// Sets the entry under `key` to a user name and password, as kubectl writes it into a pull secret.
@@ -161,26 +158,20 @@ impl DockerConfig {
     /// stays. A new one is put last, indented like its neighbours.
     pub fn set_entry(&mut self, key: &str, credential: &Credential) {
         // Of a repeated entry the last one counts; earlier ones hold nothing but old passwords.
-        while edit::occurrences(self, key).count() > 1 {
-            self.remove_first(key);
+        let occurrences: Vec<_> = edit::occurrences(self, key).collect();
+        if let Some((_, earlier @ [_, ..])) = occurrences.split_last() {
+            self.replace_text(edit::without(self.text(), earlier));
         }
         self.replace_text(edit::set_entry(self, key, credential));
     }
 
     /// Removes the entry under exactly this key, repeated ones too; says whether there was one.
     pub fn remove_entry(&mut self, key: &str) -> bool {
-        let mut removed = false;
-        while self.remove_first(key) {
-            removed = true;
-        }
-        removed
-    }
-
-    fn remove_first(&mut self, key: &str) -> bool {
-        let Some(text) = edit::remove_first(self, key) else {
+        let occurrences: Vec<_> = edit::occurrences(self, key).collect();
+        if occurrences.is_empty() {
             return false;
-        };
-        self.replace_text(text);
+        }
+        self.replace_text(edit::without(self.text(), &occurrences));
         true
     }
 

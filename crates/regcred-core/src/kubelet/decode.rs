@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{Fatal, FatalProblem};
 use crate::credential::{Credential, SecretString, decode_auth};
-use crate::docker_config::Form;
+use crate::docker_config::{Form, LastWins};
 use crate::json::{Json, JsonError, Kind, Value, lossy, names_field};
 
 /// A string of a docker config, and where it stands.
@@ -17,7 +17,7 @@ type Text<'a> = (Value<'a>, Zeroizing<String>);
 #[derive(Default)]
 pub(crate) struct Decoded {
     /// The entries, in the order of the text; of a repeated key only the last.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: LastWins<Entry>,
     /// The keys of the entries that a later one with the same key replaces.
     pub(crate) replaced: Vec<String>,
     /// Every value that can't be decoded. The kubelet stops at the first.
@@ -39,7 +39,7 @@ pub(crate) struct Entry {
 /// Decodes the data of the pull secret with this index, or says what of it makes the pull fail.
 pub(super) fn decode(secret: usize, text: &[u8], form: Form) -> Result<Vec<Entry>, Fatal> {
     let decoded = decode_all(secret, text, form);
-    decoded.fatal.into_iter().next().map_or(Ok(decoded.entries), Err)
+    decoded.fatal.into_iter().next().map_or_else(|| Ok(decoded.entries.into_values().collect()), Err)
 }
 
 /// Decodes the data of the pull secret with this index, and goes on where the kubelet would give up.
@@ -87,7 +87,10 @@ impl Decoded {
     fn auths(&mut self, secret: usize, auths: Value<'_>) {
         match auths.kind() {
             Kind::Object => self.map(secret, auths),
-            Kind::Null => self.replaced.extend(self.entries.drain(..).map(|entry| entry.key)),
+            Kind::Null => {
+                let entries = std::mem::take(&mut self.entries);
+                self.replaced.extend(entries.into_values().map(|entry| entry.key));
+            }
             _ => self.stumble(secret, None, auths, FatalProblem::AuthsNotAnObject),
         }
     }
@@ -96,11 +99,11 @@ impl Decoded {
     fn map(&mut self, secret: usize, map: Value<'_>) {
         for (name, value) in map.members() {
             let key = text_of(name);
-            if let Some(at) = self.entries.iter().position(|entry| entry.key == key) {
-                self.replaced.push(self.entries.remove(at).key);
-            }
+            self.replaced.extend(self.entries.remove(&key).map(|entry| entry.key));
             match decode_entry(&key, value) {
-                Ok(entry) => self.entries.push(entry),
+                Ok(entry) => {
+                    self.entries.insert(key, entry);
+                }
                 Err((value, problem)) => self.stumble(secret, Some(key), value, problem),
             }
         }

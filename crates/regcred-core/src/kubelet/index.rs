@@ -1,9 +1,9 @@
 //! Index keys: what the kubelet makes of a registry key, and how it compares that with an image.
 
 use super::MissReason;
-use super::go_match::{Match, matches};
 use super::go_url::{self, GoUrl, split_port};
 use crate::json::lossy;
+use crate::pattern::{Match, matches};
 
 /// Host and path of a registry key, in the byte order in which the kubelet sorts them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]

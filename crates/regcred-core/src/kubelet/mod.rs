@@ -7,7 +7,6 @@
 //! Follows Kubernetes 1.36: `pkg/credentialprovider/keyring.go`, `config.go` and `secrets/secrets.go`.
 
 pub(crate) mod decode;
-mod go_match;
 mod go_url;
 pub(crate) mod index;
 

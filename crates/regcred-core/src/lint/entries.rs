@@ -1,5 +1,7 @@
 //! What is wrong with the entries of a docker config, each by itself and with the others.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Problem;
@@ -22,6 +24,8 @@ pub(super) fn lint(decoded: &Decoded, now: DateTime<Utc>, find: &mut impl FnMut(
         find(Some(key.clone()), Problem::Replaced);
     }
     let indexed: Vec<_> = decoded.entries.iter().map(|entry| (entry, IndexKey::of(&entry.key))).collect();
+    let ties = first_two_under_each(&indexed);
+    let all_of_hub = indexed.iter().find(|(_, index_key)| index_key.as_ref().is_some_and(matches_all_of_hub));
     for (at, (entry, index_key)) in indexed.iter().enumerate() {
         let mut find = |problem| find(Some(entry.key.clone()), problem);
         lint_credential(entry, now, &mut find);
@@ -30,20 +34,34 @@ pub(super) fn lint(decoded: &Decoded, now: DateTime<Utc>, find: &mut impl FnMut(
             None => find(Problem::UnparsableKey),
             Some(index_key) => {
                 lint_key(&entry.key, index_key, &mut find);
-                let others = || indexed.iter().enumerate().filter(|(other, _)| *other != at);
-                let twin = others().find(|(_, (_, other))| other.as_ref() == Some(index_key));
-                if let Some((_, (other, _))) = twin {
+                if let Some((first, Some(second))) = ties.get(index_key) {
+                    let (other, _) = &indexed[if *first == at { *second } else { *first }];
                     find(Problem::Tie { other: other.key.clone() });
                 }
-                if is_hub_fallback(index_key) {
-                    let by = others().find(|(_, (_, other))| other.as_ref().is_some_and(matches_all_of_hub));
-                    if let Some((_, (by, _))) = by {
-                        find(Problem::Shadowed { by: by.key.clone() });
-                    }
+                if is_hub_fallback(index_key)
+                    && let Some((by, _)) = all_of_hub
+                {
+                    find(Problem::Shadowed { by: by.key.clone() });
                 }
             }
         }
     }
+}
+
+/// The places of the first entry and the second under each index key; the others tie with the first.
+fn first_two_under_each<'a>(
+    indexed: &'a [(&Entry, Option<IndexKey>)],
+) -> BTreeMap<&'a IndexKey, (usize, Option<usize>)> {
+    let mut places = BTreeMap::new();
+    for (at, (_, index_key)) in indexed.iter().enumerate() {
+        if let Some(index_key) = index_key {
+            let (first, second) = places.entry(index_key).or_insert((at, None));
+            if *first != at {
+                second.get_or_insert(at);
+            }
+        }
+    }
+    places
 }
 
 fn lint_credential(entry: &Entry, now: DateTime<Utc>, find: &mut impl FnMut(Problem)) {

@@ -1,12 +1,14 @@
-//! Patterns as Go's `filepath.Match` understands them on Unix.
+//! Patterns as Go's `filepath.Match` understands them on Unix: what the kubelet compares hosts with.
 //!
 //! Crates for globbing know `**`, braces or `[!a]`, which Go does not, and are silent about patterns that Go
 //! calls malformed, which match nothing.
 
 /// What came of comparing a pattern with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Match {
+pub enum Match {
+    /// The whole name matches.
     Yes,
+    /// It does not.
     No,
     /// The pattern is malformed, as far as Go looked.
     Malformed,
@@ -18,7 +20,7 @@ struct Malformed;
 ///
 /// Follows `path/filepath/match.go`. `*` and `?` stop at `/`, which the label of a host can hold when it was
 /// percent-encoded.
-pub(super) fn matches(pattern: &[u8], name: &[u8]) -> Match {
+pub fn matches(pattern: &[u8], name: &[u8]) -> Match {
     match try_match(pattern, name) {
         Ok(true) => Match::Yes,
         Ok(false) => Match::No,

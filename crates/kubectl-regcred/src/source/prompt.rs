@@ -1,0 +1,31 @@
+//! Asking the person at the terminal for what the flags don't say. The prompts are on stderr.
+
+use dialoguer::{Input, Password};
+use regcred_core::credential::SecretString;
+
+use crate::failure::{Failure, exit};
+use crate::interrupt;
+
+/// Asks for the registry; an empty answer means `default`.
+pub(super) fn server(default: &str) -> Result<String, Failure> {
+    ask(|| Input::new().with_prompt("Registry").default(default.to_owned()).interact_text())
+}
+
+/// Asks for the user name.
+pub(super) fn username(server: &str) -> Result<String, Failure> {
+    ask(|| Input::new().with_prompt(format!("User name at {server:?}")).interact_text())
+}
+
+/// Asks for the password, without showing what is typed.
+pub(super) fn password(server: &str, username: &str) -> Result<SecretString, Failure> {
+    let prompt = format!("Password of {username:?} at {server:?}");
+    ask(|| Password::new().with_prompt(prompt).interact()).map(SecretString::new)
+}
+
+fn ask<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Result<T, Failure> {
+    interrupt::keep_terminal_sane()?;
+    question().map_err(|error| {
+        Failure::new(exit::FAILED, format!("can't ask at the terminal: {error}"))
+            .hint("give everything by flags, and the password with --password-stdin")
+    })
+}
