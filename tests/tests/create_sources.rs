@@ -262,6 +262,17 @@ fn a_helper_that_hangs_is_stopped() {
 }
 
 #[test]
+fn a_helper_that_leaves_something_running_is_not_waited_for() {
+    let sandbox = misbehaving("sleep 20 & echo '{\"Username\":\"u\",\"Secret\":\"p\"}'");
+    let begun = Instant::now();
+    // What is left running would hold the test's own pipes too, so they are put aside.
+    let line = "kubectl-regcred create a --from-docker-config --dry-run=client -o json >out 2>err";
+    sandbox.run("bash", ["-c", line]).success();
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(std::fs::read_to_string(sandbox.home().join("out")).unwrap().contains("\"Secret\""));
+}
+
+#[test]
 fn a_helper_name_cannot_leave_the_path() {
     let sandbox = Sandbox::without_cluster();
     sandbox.write(".docker/config.json", r#"{"auths":{"ghcr.io":{}},"credsStore":"../../tmp/evil"}"#);

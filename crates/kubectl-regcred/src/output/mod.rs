@@ -17,6 +17,7 @@ pub(crate) use harmless::harmless;
 pub(crate) use progress::Progress;
 
 use crate::failure::{Failure, exit};
+use crate::file::reason;
 
 /// Prints one line of data.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
@@ -84,7 +85,9 @@ fn write_stdout(text: &str) -> Result<(), Failure> {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::new(exit::FAILED, format!("can't write to standard output: {error}"))),
+        Err(error) => {
+            Err(Failure::new(exit::FAILED, format!("can't write to standard output: {}", reason(&error))))
+        }
         Ok(()) => Ok(()),
     }
 }

@@ -1,9 +1,11 @@
 //! Asking a credential helper (`docker-credential-NAME`), with a deadline.
 
 use std::io;
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use regcred_core::credential::Login;
 use regcred_core::helper_protocol::{self, ProtocolError};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,6 +16,9 @@ use crate::failure::{Failure, exit};
 
 /// No credential is as long as this; a helper that prints more prints nonsense.
 const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
+
+/// How long an answer may still take to arrive after the helper has ended.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// A credential helper, by the name that a docker config gives it.
 pub(super) struct Helper {
@@ -58,20 +63,30 @@ impl Helper {
             .spawn()
             .map_err(|error| self.not_started(&error))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        // Reserved at once: a buffer that grows leaves copies behind.
+        let mut answer = Zeroizing::new(Vec::with_capacity(64 * 1024));
         let conversation = async {
             if let Some(mut stdin) = stdin {
                 // A helper may answer without reading all of its input.
                 let _ = stdin.write_all(input.as_bytes()).await;
             }
-            let answer = read_answer(stdout).await?;
-            Ok::<_, io::Error>((child.wait().await?.success(), answer))
+            let reading = pin!(read_answer(stdout, &mut answer));
+            let status = match select(reading, pin!(child.wait())).await {
+                Either::Left((read, waiting)) => read.and(waiting.await),
+                Either::Right((status, reading)) => {
+                    // What it started may hold the pipe open for as long as it likes; the answer is there.
+                    let rest = tokio::time::timeout(GRACE, reading).await.unwrap_or(Ok(()));
+                    rest.and(status)
+                }
+            };
+            Ok::<_, io::Error>(status?.success())
         };
         let outcome = tokio::time::timeout(self.timeout, conversation).await;
         match outcome {
-            Ok(Ok((_, answer))) if answer.len() as u64 > MAX_ANSWER_BYTES => {
+            Ok(Ok(_)) if answer.len() as u64 > MAX_ANSWER_BYTES => {
                 Err(self.failed(input, &ProtocolError::Nonsense("more than 1 MiB")))
             }
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(succeeded)) => Ok((succeeded, answer)),
             Ok(Err(error)) => {
                 Err(Failure::new(exit::HELPER, format!("can't talk to {}: {error}", self.program)))
             }
@@ -115,11 +130,9 @@ impl Helper {
     }
 }
 
-async fn read_answer(stdout: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Reserved at once: a buffer that grows leaves copies behind.
-    let mut answer = Zeroizing::new(Vec::with_capacity(64 * 1024));
+async fn read_answer(stdout: Option<impl AsyncRead + Unpin>, answer: &mut Vec<u8>) -> io::Result<()> {
     if let Some(stdout) = stdout {
-        stdout.take(MAX_ANSWER_BYTES + 1).read_to_end(&mut answer).await?;
+        stdout.take(MAX_ANSWER_BYTES + 1).read_to_end(answer).await?;
     }
-    Ok(answer)
+    Ok(())
 }
