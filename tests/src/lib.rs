@@ -5,6 +5,7 @@
 //! - [`sandbox`]: a bare environment to run whole programs in, and what they [`output`].
 //! - [`leak`]: whether a secret can be found where it must not be.
 //! - [`fault_proxy`]: a network that loses answers, in front of the real API server.
+//! - [`oracle`]: what the kubelet's own code makes of an image and of pull secrets.
 //! - [`skip`](mod@skip): a test that can't run here says so aloud.
 //!
 //! Run the tests with `cargo xtask test`. Nothing here stands in for a real part; only faults are made up.
@@ -19,6 +20,7 @@
 pub mod cluster;
 pub mod fault_proxy;
 pub mod leak;
+pub mod oracle;
 pub mod output;
 pub mod processes;
 pub mod sandbox;

@@ -12,7 +12,9 @@ const PASSWORD: &str = "hunter2-<only>-typed";
 
 /// A shell in a pseudo-terminal that runs the plugin and then tells the exit code and how the terminal is set.
 fn terminal(sandbox: &Sandbox, args: &str) -> PtySession {
-    let script = format!("stty echo; kubectl-regcred create regcred {args} >out; echo \"code=$?\"; stty -a; echo done");
+    let script = format!(
+        "stty echo; kubectl-regcred create regcred {args} >out; echo \"code=$?\"; stty -a; echo done"
+    );
     spawn_command(sandbox.command("bash", ["-c", &script]), Some(20_000)).unwrap()
 }
 

@@ -14,7 +14,7 @@ use crate::cluster;
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::process::Identity;
-use crate::{demo, interrupt, test};
+use crate::{demo, interrupt, kubernetes, test};
 
 /// The chores of regcred.
 #[derive(Debug, Parser)]
@@ -40,6 +40,11 @@ enum Chore {
     /// with the exit code of `cargo test`. In CI (CI=true) a skipped test that tests/skips-allowed.txt
     /// doesn't list is a failure.
     Test {
+        /// Compare with the kubelet on a million random cases, not on some thousands; takes minutes longer.
+        ///
+        /// It stands before the arguments for `cargo test`.
+        #[arg(long)]
+        long: bool,
         /// Arguments for `cargo test`, e.g. `-p regcred-tests --test support -- --nocapture`; without -p it
         /// tests the whole workspace.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -91,20 +96,22 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Chore::Cluster(ClusterChore::Up { name, owner }) => up(&environment, name, *owner),
         Chore::Cluster(ClusterChore::Down { name }) => down(&environment, name),
         Chore::Cluster(ClusterChore::Status) => status(&environment),
-        Chore::Test { arguments } => test::run(&environment, arguments),
+        Chore::Test { long, arguments } => test::run(&environment, arguments, *long),
         Chore::Demo => demo::run(&environment).map(|()| ExitCode::SUCCESS),
     }
 }
 
 fn up(environment: &Environment, name: &str, owner: Option<u32>) -> Result<ExitCode> {
     interrupt::catch()?;
+    let oracle = kubernetes::oracle(environment)?;
     let up = cluster::up(environment, name, owner.and_then(Identity::of))?;
     let version = up.state.version.as_deref().unwrap_or("of unknown version");
     let news = if up.was_running { "is up already" } else { "is up" };
     eprintln!("Cluster `{name}` {news}: Kubernetes {version}, logs in {}", up.layout.logs().display());
     let kubectl = up.state.kubectl.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
     println!("export KUBECONFIG={}", up.layout.kubeconfig().display());
-    println!("export REGCRED_TEST_CLUSTER={}", up.layout.root().display());
+    println!("export {}={}", test::CLUSTER, up.layout.root().display());
+    println!("export {}={}", test::ORACLE, oracle.display());
     println!("export PATH={kubectl}:$PATH # its kubectl");
     let name = if name == "default" { String::new() } else { format!(" --name {name}") };
     eprintln!("Take it down with: cargo xtask cluster down{name}");
@@ -160,12 +167,24 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    fn test_chore(line: &[&str]) -> (bool, Vec<OsString>) {
+        let line = ["xtask", "test"].iter().chain(line);
+        match Cli::try_parse_from(line).unwrap().chore {
+            Chore::Test { long, arguments } => (long, arguments),
+            other => panic!("not `test`: {other:?}"),
+        }
+    }
+
     #[test]
     fn arguments_for_cargo_test_pass_through() {
-        let line = ["xtask", "test", "-p", "regcred-tests", "--", "--nocapture"];
-        let Chore::Test { arguments } = Cli::try_parse_from(line).unwrap().chore else {
-            panic!("not `test`")
-        };
-        assert_eq!(arguments, ["-p", "regcred-tests", "--", "--nocapture"].map(OsString::from));
+        let line = ["-p", "regcred-tests", "--", "--nocapture"];
+        assert_eq!(test_chore(&line), (false, line.map(OsString::from).to_vec()));
+    }
+
+    #[test]
+    fn a_long_run_is_ours_and_what_follows_is_for_cargo_test() {
+        assert_eq!(test_chore(&["--long"]), (true, vec![]));
+        let line = ["--long", "-p", "regcred-tests", "--test=support", "--", "--long"];
+        assert_eq!(test_chore(&line), (true, line[1..].iter().map(OsString::from).collect()));
     }
 }

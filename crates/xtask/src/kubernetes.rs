@@ -4,6 +4,9 @@
 //! user's cache, in a folder named after the hash of `go.sum`, so that only the first run pays for the build.
 //! Whoever has ready-made ones in `KUBEBUILDER_ASSETS` (the convention of controller-runtime's envtest)
 //! builds only what is missing there.
+//!
+//! The kubelet oracle is built in the same way from `tests/cluster/oracle`: a small program of our own, linked to
+//! the kubelet's packages. Its folder is named after the hash of its source too.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
@@ -22,6 +25,7 @@ const API_SERVER: &str = "kube-apiserver";
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 const KUBECTL: &str = "kubectl";
 const ETCD: &str = "etcd";
+const ORACLE: &str = "kubelet-oracle";
 
 /// Where the programs of a cluster lie.
 #[derive(Debug, Clone)]
@@ -77,11 +81,26 @@ pub fn programs(environment: &Environment) -> Result<Programs> {
     })
 }
 
+/// The kubelet oracle, built first if need be: it answers what the kubelet's own code makes of an image and of
+/// pull secrets.
+pub fn oracle(environment: &Environment) -> Result<PathBuf> {
+    Ok(build(environment, &[ORACLE])?.join(ORACLE))
+}
+
+/// What `go build` calls a program.
+fn package(name: &str) -> String {
+    if name == ORACLE { "./oracle".to_owned() } else { format!("{MODULE}/cmd/{name}") }
+}
+
 /// Builds those of `names` that aren't in the cache yet; returns the folder that has them all.
 fn build(environment: &Environment, names: &[&str]) -> Result<PathBuf> {
     let module = workspace().join("tests/cluster");
     let cache = environment.cache.join("regcred/kubernetes");
-    let folder = cache.join(key(&module)?);
+    let mut sources = vec![module.join("go.sum")];
+    if names.contains(&ORACLE) {
+        sources.push(module.join("oracle/main.go"));
+    }
+    let folder = cache.join(key(&sources)?);
     let missing = |folder: &Path| -> Vec<String> {
         names.iter().filter(|name| !is_executable(&folder.join(name))).map(ToString::to_string).collect()
     };
@@ -119,12 +138,14 @@ fn build(environment: &Environment, names: &[&str]) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The cache's key: what `go.sum` says is in the programs, so that a new version makes a new folder.
-fn key(module: &Path) -> Result<String> {
-    let sums = module.join("go.sum");
-    let contents = std::fs::read(&sums).cannot_at("read", &sums)?;
-    let hash = Sha256::digest(contents);
-    Ok(hash.iter().take(8).fold(String::new(), |key, byte| format!("{key}{byte:02x}")))
+/// The cache's key: what the programs are made of (`go.sum` says it of Kubernetes), so that a new version makes a
+/// new folder.
+fn key(sources: &[PathBuf]) -> Result<String> {
+    let mut hash = Sha256::new();
+    for source in sources {
+        hash.update(std::fs::read(source).cannot_at("read", source)?);
+    }
+    Ok(hash.finalize().iter().take(8).fold(String::new(), |key, byte| format!("{key}{byte:02x}")))
 }
 
 fn go_build(go: &Path, module: &Path, name: &str, flags: &str, output: &Path) -> Result<()> {
@@ -135,7 +156,7 @@ fn go_build(go: &Path, module: &Path, name: &str, flags: &str, output: &Path) ->
     let mut child = Command::new(go)
         .args(["build", "-trimpath", "-ldflags", flags, "-o"])
         .arg(output)
-        .arg(format!("{MODULE}/cmd/{name}"))
+        .arg(package(name))
         .current_dir(module)
         .env("CGO_ENABLED", "0")
         // A go.work in a parent folder would replace the pinned versions.

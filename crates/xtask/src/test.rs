@@ -1,6 +1,6 @@
 //! The whole test suite against a throwaway cluster.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::{ExitCode, ExitStatus};
 
 use crate::cluster::{self, layout::Layout};
@@ -10,16 +10,29 @@ use crate::{cargo, interrupt, skips};
 
 /// The environment variable through which tests learn where their cluster is: its folder.
 pub const CLUSTER: &str = "REGCRED_TEST_CLUSTER";
+/// The environment variable through which tests learn where the kubelet oracle is.
+pub const ORACLE: &str = "REGCRED_TEST_ORACLE";
+/// The environment variable that says how many random cases to try where another program judges them.
+pub const CASES: &str = "REGCRED_TEST_CASES";
+/// The environment variable that makes random cases the same again: the number that a run prints.
+pub const SEED: &str = "REGCRED_TEST_SEED";
 
-/// Runs `cargo test` with `arguments`; returns its exit code.
-pub fn run(environment: &Environment, arguments: &[OsString]) -> Result<ExitCode> {
+/// As many cases as fit into a few minutes.
+const CASES_OF_A_LONG_RUN: &str = "1000000";
+
+/// Runs `cargo test` with `arguments`; returns its exit code. A long run tries a million random cases where
+/// others try thousands.
+pub fn run(environment: &Environment, arguments: &[OsString], long: bool) -> Result<ExitCode> {
     interrupt::catch()?;
     crate::setup::ensure(environment)?;
     crate::kubernetes::programs(environment)?;
+    let oracle = crate::kubernetes::oracle(environment)?;
     // The end-to-end tests run the programs, and `cargo test -p regcred-tests` alone would not build them.
     cargo::build_programs(environment)?;
     let status = cluster::with_throwaway(environment, "test", |up| {
-        let status = run_against(environment, &up.layout, arguments)?;
+        let mut variables = vec![(ORACLE, oracle.as_os_str())];
+        variables.extend(long.then_some((CASES, OsStr::new(CASES_OF_A_LONG_RUN))));
+        let status = run_against(environment, &up.layout, arguments, &variables)?;
         if !status.success() {
             cluster::keep_logs(environment, &up.layout)?;
         }
@@ -29,18 +42,20 @@ pub fn run(environment: &Environment, arguments: &[OsString]) -> Result<ExitCode
     Ok(exit_code(status))
 }
 
-fn run_against(environment: &Environment, layout: &Layout, arguments: &[OsString]) -> Result<ExitStatus> {
+fn run_against(
+    environment: &Environment,
+    layout: &Layout,
+    arguments: &[OsString],
+    variables: &[(&str, &OsStr)],
+) -> Result<ExitStatus> {
     let report = layout.root().join("skips");
     let mut line: Vec<OsString> = vec!["test".into()];
     if !selects_packages(arguments) {
         line.push("--workspace".into());
     }
     line.extend(arguments.iter().cloned());
-    let status = cargo::run(
-        environment,
-        &line,
-        &[(CLUSTER, layout.root().as_os_str()), (skips::REPORT, report.as_os_str())],
-    )?;
+    let own = [(CLUSTER, layout.root().as_os_str()), (skips::REPORT, report.as_os_str())];
+    let status = cargo::run(environment, &line, &[variables, &own].concat())?;
     let skips = skips::check(&report, environment.ci);
     // A failed test is the better reason to fail than a skipped one.
     if status.success() {
