@@ -243,7 +243,9 @@ fn explain(seed: u64, case: Case) -> String {
             [(".dockerconfigjson", &stored.docker_config_json), (".dockercfg", &stored.dockercfg)]
         {
             if let Some(data) = data {
-                let _ = writeln!(text, "  {key}: {}", data.escape_ascii());
+                let (shown, rest) = data.split_at(data.len().min(4_000));
+                let more = if rest.is_empty() { "" } else { " … (cut off)" };
+                let _ = writeln!(text, "  {key}: {}{more}", shown.escape_ascii());
             }
         }
     }

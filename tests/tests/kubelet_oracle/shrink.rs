@@ -1,12 +1,19 @@
 //! A smaller case with the same trouble.
 
+use std::time::{Duration, Instant};
+
 use regcred_tests::oracle::Case;
+
+/// A large case is not worth more: its seed makes it again.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Above this many, pairs of places take too long.
 const MANY_PLACES: usize = 150;
 
 /// Takes Secrets, entries and characters away as long as there is `trouble` with what is left.
 pub(crate) fn shrink(mut case: Case, mut trouble: impl FnMut(&Case) -> bool) -> Case {
+    let started = Instant::now();
+    let mut trouble = |case: &Case| started.elapsed() < PATIENCE && trouble(case);
     loop {
         let size = size_of(&case);
         for place in (0..case.secrets.len()).rev() {
