@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use regcred_core::credential::SecretString;
 
 use crate::commands::{create, lint, r#match, version};
 use crate::failure::Failure;
@@ -50,6 +52,51 @@ pub(crate) struct ClusterArgs {
     /// The user of the kubeconfig to use
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) user: Option<String>,
+    /// The API server's URL, in place of the kubeconfig's
+    #[arg(short, long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// Log in with this bearer token, in place of the kubeconfig's user; other users of this machine can see it
+    #[arg(long, global = true, value_name = "TOKEN", value_parser = secret_value)]
+    pub(crate) token: Option<SecretString>,
+    /// Log in with this certificate, in place of the kubeconfig's user
+    #[arg(long, global = true, value_name = "FILE", requires = "client_key")]
+    pub(crate) client_certificate: Option<PathBuf>,
+    /// The key of --client-certificate
+    #[arg(long, global = true, value_name = "FILE", requires = "client_certificate")]
+    pub(crate) client_key: Option<PathBuf>,
+    /// Act as this user; a service account is system:serviceaccount:NAMESPACE:NAME
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub(crate) impersonate: Option<String>,
+    /// Act as a member of this group (repeatable)
+    #[arg(long = "as-group", global = true, value_name = "GROUP")]
+    pub(crate) impersonate_group: Vec<String>,
+    /// Act with this user id
+    #[arg(long = "as-uid", global = true, value_name = "UID")]
+    pub(crate) impersonate_uid: Option<String>,
+    /// Act with this extra information (repeatable)
+    #[arg(long = "as-user-extra", global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub(crate) impersonate_extra: Vec<(String, String)>,
+    /// Trust the certificate authorities in this file, and no others, to vouch for the API server
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) certificate_authority: Option<PathBuf>,
+    /// The name that the API server's certificate has to be for [default: the host of its URL]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) tls_server_name: Option<String>,
+    /// Don't check whose certificate the API server has: whoever is in between can read and change everything
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) insecure_skip_tls_verify: Option<bool>,
+    /// How long to wait for the answer to one request, as 30s or 2m; 0 waits forever
+    #[arg(long, global = true, value_name = "DURATION", default_value = "90s", value_parser = timeout)]
+    pub(crate) request_timeout: Duration,
+    /// Accepted for kubectl's sake and ignored: nothing is compressed
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    disable_compression: Option<bool>,
+    /// Accepted for kubectl's sake and ignored: nothing is cached
+    #[arg(long, global = true, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Accepted for kubectl's sake and ignored: there is no log
+    #[arg(short, long, global = true, value_name = "LEVEL")]
+    v: Option<String>,
 }
 
 impl ClusterArgs {
@@ -63,6 +110,48 @@ impl ClusterArgs {
             )),
         }
     }
+
+    /// The same for another context of the same kubeconfig: whatever names a cluster, a namespace or a login
+    /// was meant for this one, and must not reach the other.
+    pub(crate) fn for_context(&self, context: &str) -> Self {
+        Self {
+            namespace: Vec::new(),
+            kubeconfig: self.kubeconfig.clone(),
+            context: Some(context.to_owned()),
+            cluster: None,
+            user: None,
+            server: None,
+            token: None,
+            client_certificate: None,
+            client_key: None,
+            impersonate: None,
+            impersonate_group: Vec::new(),
+            impersonate_uid: None,
+            impersonate_extra: Vec::new(),
+            certificate_authority: None,
+            tls_server_name: None,
+            insecure_skip_tls_verify: None,
+            request_timeout: self.request_timeout,
+            disable_compression: None,
+            cache_dir: None,
+            v: None,
+        }
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap's value parsers return a Result")]
+fn secret_value(value: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::new(value.to_owned()))
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("expected KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// A duration as kubectl takes it: with units, or a number of seconds.
+fn timeout(text: &str) -> Result<Duration, humantime::DurationError> {
+    text.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(text))
 }
 
 /// Parses the arguments; an error is help that was asked for, or wrong usage.

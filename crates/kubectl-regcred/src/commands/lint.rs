@@ -52,19 +52,13 @@ pub(crate) struct LintArgs {
     fail_on: FailOn,
     /// Print an object instead of lines
     #[arg(short, long, value_name = "FORMAT")]
-    output: Option<Format>,
+    output: Option<output::ObjectFormat>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum FailOn {
     Fatal,
     Warning,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Json,
-    Yaml,
 }
 
 /// What was looked at, and what is wrong with it.
@@ -87,8 +81,7 @@ pub(crate) fn run(args: &LintArgs, cluster: &ClusterArgs, environment: &Environm
     }
     match args.output {
         None => print(&linted)?,
-        Some(Format::Json) => output::json(&report(&linted))?,
-        Some(Format::Yaml) => output::yaml(&report(&linted))?,
+        Some(format) => format.print(&report(&linted))?,
     }
     let limit = match args.fail_on {
         FailOn::Fatal => Level::Fatal,

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::ValueEnum;
 use regcred_core::image::ImageReference;
 use regcred_core::kubelet::{Fatal, Lookup, Referenced, lookup};
 use serde_json::{Map, Value, json};
@@ -44,13 +43,7 @@ pub(crate) struct MatchArgs {
     secret: Vec<String>,
     /// Print an object instead of lines
     #[arg(short, long, value_name = "FORMAT")]
-    output: Option<Format>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Json,
-    Yaml,
+    output: Option<output::ObjectFormat>,
 }
 
 /// A Secret as a pod refers to it: its name, and what is there under it.
@@ -79,8 +72,7 @@ pub(crate) fn run(args: &MatchArgs, cluster: &ClusterArgs, environment: &Environ
     let result = lookup(&referenced, &image);
     match args.output {
         None => print(&image, &secrets, &result)?,
-        Some(Format::Json) => output::json(&report(args, &image, &secrets, &result))?,
-        Some(Format::Yaml) => output::yaml(&report(args, &image, &secrets, &result))?,
+        Some(format) => format.print(&report(args, &image, &secrets, &result))?,
     }
     Ok(if result.is_err() { exit::PROBLEMS } else { exit::DONE })
 }

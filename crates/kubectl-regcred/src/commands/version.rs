@@ -1,6 +1,6 @@
 //! `kubectl regcred version`.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -11,13 +11,7 @@ use crate::output;
 pub(crate) struct VersionArgs {
     /// Print an object instead of a line
     #[arg(short, long, value_name = "FORMAT")]
-    output: Option<Format>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Json,
-    Yaml,
+    output: Option<output::ObjectFormat>,
 }
 
 pub(crate) fn run(args: &VersionArgs) -> Result<(), Failure> {
@@ -27,7 +21,6 @@ pub(crate) fn run(args: &VersionArgs) -> Result<(), Failure> {
         json!({"apiVersion": "regcred/v1", "kind": "Version", "version": version, "platform": platform});
     match args.output {
         None => output::line(&format!("kubectl-regcred {version} ({platform})")),
-        Some(Format::Json) => output::json(&object),
-        Some(Format::Yaml) => output::yaml(&object),
+        Some(format) => format.print(&object),
     }
 }

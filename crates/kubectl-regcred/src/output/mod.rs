@@ -10,6 +10,7 @@ mod yaml;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use clap::ValueEnum;
 use serde_json::Value;
 use serde_json::ser::PrettyFormatter;
 
@@ -22,6 +23,23 @@ use crate::file::reason;
 /// Prints one line of data.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     write_stdout(&format!("{}\n", harmless(text)))
+}
+
+/// How a command prints an object instead of lines.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum ObjectFormat {
+    Json,
+    Yaml,
+}
+
+impl ObjectFormat {
+    /// Prints an object.
+    pub(crate) fn print(self, object: &Value) -> Result<(), Failure> {
+        match self {
+            Self::Json => json(object),
+            Self::Yaml => yaml(object),
+        }
+    }
 }
 
 /// Prints an object as kubectl prints JSON: indented by four spaces.

@@ -24,12 +24,7 @@ pub(super) async fn holder(
             "--from-secret {reference:?} is neither NAME nor NAMESPACE/NAME"
         )));
     }
-    let mut from = cluster.clone();
-    if let Some(context) = context {
-        // Cluster and user belong to the other context, and so does the namespace, unless the reference says.
-        from.context = Some(context.to_owned());
-        (from.cluster, from.user, from.namespace) = (None, None, Vec::new());
-    }
+    let from = context.map_or_else(|| cluster.clone(), |context| cluster.for_context(context));
     let connection = cluster::connect(&from, environment).await?;
     let namespace = namespace.unwrap_or(&connection.namespace);
     let secret = cluster::secret(&connection, namespace, name).await?;
