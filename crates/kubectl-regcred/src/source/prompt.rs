@@ -1,10 +1,12 @@
 //! Asking the person at the terminal for what the flags don't say. The prompts are on stderr.
 
+use std::io::ErrorKind;
+
 use dialoguer::{Input, Password};
 use regcred_core::credential::SecretString;
 
 use crate::failure::{Failure, exit};
-use crate::interrupt;
+use crate::{interrupt, output};
 
 /// Asks for the registry; an empty answer means `default`.
 pub(super) fn server(default: &str) -> Result<String, Failure> {
@@ -24,7 +26,12 @@ pub(super) fn password(server: &str, username: &str) -> Result<SecretString, Fai
 
 fn ask<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Result<T, Failure> {
     interrupt::keep_terminal_sane()?;
-    question().map_err(|error| {
+    question().map_err(|dialoguer::Error::IO(error)| {
+        if error.kind() == ErrorKind::Interrupted {
+            // Ctrl-C was a key to the prompt; whether it or the signal is noticed first is chance.
+            output::end_line();
+            return Failure::new(exit::INTERRUPTED, "interrupted; nothing was written");
+        }
         Failure::new(exit::FAILED, format!("can't ask at the terminal: {error}"))
             .hint("give everything by flags, and the password with --password-stdin")
     })
