@@ -18,7 +18,7 @@ use kube::api::{Api, DeleteParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig as KubeKubeconfig};
 use serde_json::Value;
 use xtask::cluster::layout::Layout;
-use xtask::cluster::pki::Authority;
+use xtask::cluster::pki::{Authority, Pair};
 use xtask::cluster::state::State;
 
 use crate::output::Output;
@@ -106,21 +106,45 @@ impl Cluster {
     /// Makes the user `name`, member of `group` if any, without any rights but what RBAC grants them; returns
     /// their kubeconfig, which lives as long as the cluster.
     pub fn user(&self, name: &str, group: Option<&str>) -> PathBuf {
+        let pair = self.authority().sign_client(name, group).unwrap_or_else(|failure| panic!("{failure}"));
+        self.kubeconfig_of(&pair)
+    }
+
+    /// The kubeconfig of a user whose certificate has expired.
+    pub fn expired_user(&self, name: &str) -> PathBuf {
+        let pair = self.authority().sign_expired_client(name).unwrap_or_else(|failure| panic!("{failure}"));
+        self.kubeconfig_of(&pair)
+    }
+
+    fn authority(&self) -> Authority {
+        Authority::load(&self.layout).unwrap_or_else(|failure| panic!("{failure}"))
+    }
+
+    fn kubeconfig_of(&self, pair: &Pair) -> PathBuf {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let authority = Authority::load(&self.layout).unwrap_or_else(|failure| panic!("{failure}"));
-        let pair = authority.sign_client(name, group).unwrap_or_else(|failure| panic!("{failure}"));
         let folder = self.layout.users();
         std::fs::create_dir_all(&folder).expect("a folder for users");
         // Test programs run side by side, and tests in them.
         let file = format!("{}-{}.kubeconfig", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = folder.join(file);
+        let authority = self.authority();
         let kubeconfig = xtask::cluster::Kubeconfig {
-            server: self.state.server.as_deref().expect("a cluster that is up has an address"),
+            server: self.server(),
             authority: Some(authority.certificate()),
-            user: Some(&pair),
+            user: Some(pair),
         };
         kubeconfig.write(&path).unwrap_or_else(|failure| panic!("{failure}"));
         path
+    }
+
+    /// The API server's URL.
+    pub fn server(&self) -> &str {
+        self.state.server.as_deref().expect("a cluster that is up has an address")
+    }
+
+    /// The file with the certificate that vouches for the API server.
+    pub fn authority_certificate(&self) -> PathBuf {
+        self.layout.authority_certificate()
     }
 
     /// Makes a namespace for the calling test, named after it, with its default service account; it goes away

@@ -1,8 +1,9 @@
 //! A network with faults, in front of a real API server.
 //!
 //! Plain HTTP on loopback; every request goes on to the server with the credential of the kubeconfig that the
-//! proxy was started with, exactly once, unless a [`Rule`] says otherwise. The server's answers are never
-//! made up.
+//! proxy was started with, exactly once, unless a [`Rule`] says otherwise. The server's answers are never made
+//! up, but for [`Fault::Busy`]: a server is not overloaded at will, and a load balancer before it would answer
+//! the same.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, HOST, HeaderMap, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, HOST, HeaderMap, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -26,6 +27,15 @@ pub enum Fault {
     LoseAnswer,
     /// The connection breaks before the request reaches the server.
     Refuse,
+    /// Something on the way answers with this status, and asks to stay away for so many seconds.
+    Busy {
+        /// The status, e.g. 429.
+        status: u16,
+        /// The header `Retry-After`.
+        retry_after: Option<u32>,
+    },
+    /// The server does what was asked, but the answer never comes, and the connection stays.
+    Stall,
 }
 
 /// When something goes wrong. The first rule that fits a request and isn't used up applies.
@@ -158,18 +168,35 @@ async fn answer(
     if fault == Some(Fault::Refuse) {
         return Err(Broken);
     }
+    if let Some(Fault::Busy { status, retry_after }) = fault {
+        return Ok(busy(status, retry_after));
+    }
     let (mut head, body) = request.into_parts();
     without_hop_by_hop(&mut head.headers);
     let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
     let response = client.send(Request::from_parts(head, body.into())).await.map_err(|_| Broken)?;
     let (mut head, body) = response.into_parts();
     without_hop_by_hop(&mut head.headers);
-    if fault == Some(Fault::LoseAnswer) {
+    if matches!(fault, Some(Fault::LoseAnswer | Fault::Stall)) {
         // Read to its end, so that the server has certainly done its work.
         let _ = body.collect_bytes().await;
+        if fault == Some(Fault::Stall) {
+            std::future::pending::<()>().await;
+        }
         return Err(Broken);
     }
     Ok(Response::from_parts(head, body.boxed_unsync()))
+}
+
+/// What kube-apiserver's own filter for too many requests answers: plain text, no `Status`.
+fn busy(status: u16, retry_after: Option<u32>) -> Response<Answer> {
+    let text = http_body_util::Full::new(Bytes::from_static(b"Too many requests, please try again later.\n"));
+    let mut response = Response::builder().status(status);
+    if let Some(seconds) = retry_after {
+        response = response.header(RETRY_AFTER, seconds);
+    }
+    let body = text.map_err(|never| match never {}).boxed_unsync();
+    response.body(body).expect("a status and a number make a response")
 }
 
 /// Removes what concerns one connection only (RFC 9110 §7.6.1); each side's library sets its own.

@@ -5,6 +5,9 @@
 //! - [`sandbox`]: a bare environment to run whole programs in, and what they [`output`].
 //! - [`leak`]: whether a secret can be found where it must not be.
 //! - [`fault_proxy`]: a network that loses answers, in front of the real API server.
+//! - [`forward_proxy`]: a real HTTP proxy on the way to it.
+//! - [`mounts`]: programs that see other files than we do at a fixed path.
+//! - [`policy`]: rules of the cluster that refuse what a test creates.
 //! - [`oracle`]: what the kubelet's own code makes of an image and of pull secrets.
 //! - [`skip`](mod@skip): a test that can't run here says so aloud.
 //!
@@ -19,9 +22,12 @@
 
 pub mod cluster;
 pub mod fault_proxy;
+pub mod forward_proxy;
 pub mod leak;
+pub mod mounts;
 pub mod oracle;
 pub mod output;
+pub mod policy;
 pub mod processes;
 pub mod sandbox;
 pub mod skip;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use regcred_core::credential::SecretString;
+use regcred_core::metadata::check_namespace;
 
 use crate::commands::{create, lint, r#match, version};
 use crate::failure::Failure;
@@ -34,7 +35,7 @@ pub(crate) enum Command {
 }
 
 /// The flags of kubectl that say which cluster is meant, and as whom.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterArgs {
     /// The namespace to work in [default: that of the context]; `create` takes several
@@ -59,10 +60,10 @@ pub(crate) struct ClusterArgs {
     #[arg(long, global = true, value_name = "TOKEN", value_parser = secret_value)]
     pub(crate) token: Option<SecretString>,
     /// Log in with this certificate, in place of the kubeconfig's user
-    #[arg(long, global = true, value_name = "FILE", requires = "client_key")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) client_certificate: Option<PathBuf>,
     /// The key of --client-certificate
-    #[arg(long, global = true, value_name = "FILE", requires = "client_certificate")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) client_key: Option<PathBuf>,
     /// Act as this user; a service account is system:serviceaccount:NAMESPACE:NAME
     #[arg(long = "as", global = true, value_name = "USER")]
@@ -104,7 +105,12 @@ impl ClusterArgs {
     pub(crate) fn one_namespace(&self) -> Result<Option<&str>, Failure> {
         match self.namespace.as_slice() {
             [] => Ok(None),
-            [namespace] => Ok(Some(namespace)),
+            // `-n "$UNSET"` means what no flag means, as it does to kubectl.
+            [namespace] if namespace.is_empty() => Ok(None),
+            [namespace] => {
+                check_namespace(namespace).map_err(|error| Failure::usage(error.to_string()))?;
+                Ok(Some(namespace))
+            }
             _ => Err(Failure::usage(
                 "this command works in one namespace; --namespace is given more than once",
             )),
@@ -115,26 +121,10 @@ impl ClusterArgs {
     /// was meant for this one, and must not reach the other.
     pub(crate) fn for_context(&self, context: &str) -> Self {
         Self {
-            namespace: Vec::new(),
             kubeconfig: self.kubeconfig.clone(),
             context: Some(context.to_owned()),
-            cluster: None,
-            user: None,
-            server: None,
-            token: None,
-            client_certificate: None,
-            client_key: None,
-            impersonate: None,
-            impersonate_group: Vec::new(),
-            impersonate_uid: None,
-            impersonate_extra: Vec::new(),
-            certificate_authority: None,
-            tls_server_name: None,
-            insecure_skip_tls_verify: None,
             request_timeout: self.request_timeout,
-            disable_compression: None,
-            cache_dir: None,
-            v: None,
+            ..Self::default()
         }
     }
 }

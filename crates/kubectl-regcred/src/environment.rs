@@ -31,6 +31,17 @@ impl Environment {
         }
     }
 
+    /// An environment with these variables, and no terminal, for a test.
+    #[cfg(test)]
+    pub(crate) fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self {
+            variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            now: DateTime::UNIX_EPOCH,
+            stdin_is_terminal: false,
+            stderr_is_terminal: false,
+        }
+    }
+
     /// A variable's value, if it is set and not empty.
     pub fn var(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())

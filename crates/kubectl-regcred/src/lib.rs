@@ -23,7 +23,7 @@ use environment::Environment;
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
     let outcome = match cli::parse(args) {
         Ok(cli) => commands::run(cli, environment),
-        Err(usage) => return output::usage(&usage),
+        Err(usage) => return output::usage(usage),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

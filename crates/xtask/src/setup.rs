@@ -25,6 +25,11 @@ const PACKAGES: &[Package] = &[
     },
     Package { name: "pass", program: "pass", reason: "where docker-credential-pass keeps its passwords" },
     Package { name: "gnupg", program: "gpg", reason: "what pass encrypts with" },
+    Package {
+        name: "tinyproxy",
+        program: "tinyproxy",
+        reason: "a real forward proxy on the way to the API server",
+    },
 ];
 
 /// Makes sure that the programs are there: as root on Debian by installing them, elsewhere by saying what is

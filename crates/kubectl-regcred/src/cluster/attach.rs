@@ -6,6 +6,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::failure::Operation;
+use super::reach::is_lost;
 use super::{ChangeOptions, Connection, owner};
 use crate::failure::{Failure, exit};
 
@@ -85,7 +86,8 @@ pub(crate) async fn service_account(
                 conflict = Some(failure);
             }
             // The answer is lost, but the next look tells whether the change was made.
-            Err(error) => conflict = Some(operation("patch").failure(&error)),
+            Err(error) if is_lost(&error) => conflict = Some(operation("patch").failure(&error)),
+            Err(error) => return Err(operation("patch").failure(&error)),
         }
     }
     Err(conflict

@@ -2,14 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
+use regcred_core::credential::{Login, encode_auth};
+use regcred_core::docker_config::{DockerConfig, Form};
 use regcred_core::pull_secret::{PullSecret, TYPE};
 use serde_json::{Map, Value};
 
-use super::failure::{Operation, is_connect};
+use super::failure::{Operation, tried};
+use super::reach::is_lost;
+use super::retry;
 use super::{ChangeOptions, Connection};
 use crate::failure::{Failure, exit};
 
@@ -66,11 +72,51 @@ fn in_order(object: &Value, first: &[&str], map: impl Fn(&str, &Value) -> Value)
         .into()
 }
 
-/// Creates the Secret and returns it as the server holds it.
+/// Creates the Secret and returns it as the server holds it. What the server says against it is told, unless it
+/// quotes the Secret's data.
 ///
 /// If the answer is lost, the Secret is read back: one that is what we sent counts as created, and one that is
 /// not there is sent again.
 pub(crate) async fn create(
+    connection: &Connection,
+    namespace: &str,
+    secret: &Secret,
+    options: &ChangeOptions,
+) -> Result<Secret, Failure> {
+    let created = create_and_read_back(connection, namespace, secret, options).await;
+    created.map_err(|failure| without_data(failure, secret))
+}
+
+/// An admission rule or a gateway may put what was sent into its message.
+fn without_data(failure: Failure, secret: &Secret) -> Failure {
+    let quotes = secret.data.iter().flatten().any(|(_, value)| {
+        let text = String::from_utf8_lossy(&value.0).into_owned();
+        let config = DockerConfig::parse(value.0.clone(), Form::Config).ok();
+        let logins =
+            config.iter().flat_map(DockerConfig::entries).filter_map(|entry| entry.login().ok().flatten());
+        let passwords = logins.filter_map(|login| match login {
+            Login::Password(login) => {
+                Some([login.password.expose().to_owned(), encode_auth(&login).to_string()])
+            }
+            Login::IdentityToken(_) | Login::RegistryToken(_) => None,
+        });
+        // The server may cut its message short, so the beginning is enough.
+        let begins = |text: &str| text.chars().take(24).collect::<String>();
+        let mut secrets: Vec<_> = passwords.flatten().collect();
+        secrets.extend([begins(&text), begins(&STANDARD.encode(&value.0))]);
+        // Shorter ones are found in any sentence.
+        secrets.iter().any(|secret| secret.len() >= 8 && failure.message.contains(secret.as_str()))
+    });
+    if !quotes {
+        return failure;
+    }
+    let name = secret.metadata.name.as_deref().unwrap_or_default();
+    let message =
+        format!("the cluster refused secret/{name}, in words that quote its data and so are not shown");
+    Failure { message, ..failure }
+}
+
+async fn create_and_read_back(
     connection: &Connection,
     namespace: &str,
     secret: &Secret,
@@ -88,7 +134,7 @@ pub(crate) async fn create(
     };
     let params = PostParams { dry_run: options.dry_run, field_manager: Some(options.field_manager.clone()) };
     let mut lost = None;
-    for _ in 0..ATTEMPTS {
+    for attempt in 1..=ATTEMPTS {
         let error = match api.create(&params, secret).await {
             Ok(created) => return Ok(created),
             Err(error) => error,
@@ -100,10 +146,13 @@ pub(crate) async fn create(
         match api.get_opt(name).await {
             Ok(Some(found)) if is_ours(secret, &found) => return Ok(found),
             Ok(Some(_)) => return Err(operation.exists()),
-            Ok(None) => lost = Some(operation.failure(&error)),
+            Ok(None) => lost = Some(tried(operation.failure(&error), attempt)),
             Err(_) => {
                 return Err(unknown_outcome(operation.failure(&error), name, namespace));
             }
+        }
+        if attempt < ATTEMPTS {
+            tokio::time::sleep(retry::pause(attempt)).await;
         }
     }
     Err(lost.unwrap_or_else(|| operation.exists()))
@@ -113,17 +162,6 @@ fn unknown_outcome(failure: Failure, name: &str, namespace: &str) -> Failure {
     let message = format!("{}; whether secret/{name} was created is not known", failure.message);
     Failure { message, ..failure }
         .hint(format!("run the command again, or look with `kubectl get secret {name} -n {namespace}`"))
-}
-
-/// Whether the write may have taken effect although no answer said so.
-fn is_lost(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Api(status) => status.code >= 500,
-        kube::Error::HyperError(_) | kube::Error::SerdeError(_) | kube::Error::Service(_) => {
-            !is_connect(error)
-        }
-        _ => false,
-    }
 }
 
 /// Whether the Secret that was found is the one that was sent: all that we set is as we set it.

@@ -1,11 +1,13 @@
-//! What the API server or the way to it has against us, in words and with an exit code.
+//! What the API server has against us, in words and with an exit code.
 
-use std::error::Error;
-
-use kube::client::AuthError;
 use kube::core::Status;
 
+use super::reach::{Repeated, client_failure, repeated};
+use super::server::Server;
 use crate::failure::{Failure, exit};
+
+/// How much of the server's words is shown: something on the way may answer with a whole web page.
+const WORDS: usize = 1000;
 
 /// What was being done to which object, for messages.
 #[derive(Clone, Copy)]
@@ -20,12 +22,15 @@ pub(super) struct Operation<'a> {
     pub(super) namespace: Option<&'a str>,
     pub(super) name: &'a str,
     /// Where the API server is.
-    pub(super) server: &'a str,
+    pub(super) server: &'a Server,
 }
 
 impl Operation<'_> {
     /// Why the operation failed.
     pub(super) fn failure(&self, error: &kube::Error) -> Failure {
+        if let Some(Repeated { attempts, last }) = repeated(error) {
+            return tried(self.failure(last), *attempts);
+        }
         match error {
             kube::Error::Api(status) => self.refused(status),
             other => client_failure(other, self.server),
@@ -51,89 +56,80 @@ impl Operation<'_> {
     fn refused(&self, status: &Status) -> Failure {
         let Self { verb, resource, kind, name, server, .. } = self;
         let place = self.place();
-        let said = &status.message;
+        let object = if name.is_empty() { format!("{resource} {place}") } else { format!("{kind}/{name}") };
+        let said: String = status.message.chars().take(WORDS).collect();
         let missing = status.details.as_ref().map_or("", |details| details.kind.as_str());
+        let scope = self.namespace.map_or("-A".to_owned(), |namespace| format!("-n {namespace}"));
+        let failed = |message| Failure::new(exit::CLUSTER, message);
         match (status.code, status.reason.as_str()) {
-            (401, _) => Failure::new(
-                exit::CLUSTER,
-                format!("the API server {server} does not accept these credentials"),
-            )
-            .hint(
-                "they may have expired: log in to the cluster again, or choose another --context or --user",
-            ),
+            (401, _) => self.not_logged_in(),
+            _ if said.contains("denied the request: ") || said.contains(" denied request: ") => {
+                failed(format!("a rule of the cluster refuses {object}: {said}"))
+                    .hint("change what it asks for, or ask who runs the cluster about the rule")
+            }
+            (403, _) if said.contains("exceeded quota: ") => {
+                failed(format!("the quota does not allow another one {place}: {said}")).hint(format!(
+                    "delete what is not needed, or ask for more; to see it: kubectl describe resourcequota {scope}"
+                ))
+            }
+            (403, _) if said.contains(" cannot impersonate") => {
+                failed(format!("not allowed to act as somebody else: {said}"))
+                    .hint("leave --as out, or ask for a role with the verb `impersonate`")
+            }
             (403, _) if said.contains("is forbidden: User ") => {
-                let message = format!("not allowed to {verb} {resource} {place}: {said}");
-                let scope = self.namespace.map_or("-A".to_owned(), |namespace| format!("-n {namespace}"));
-                Failure::new(exit::CLUSTER, message).hint(format!(
+                failed(format!("not allowed to {verb} {resource} {place}: {said}")).hint(format!(
                     "ask for a role that allows it; to check: kubectl auth can-i {verb} {resource} {scope}"
                 ))
             }
-            (403, _) => Failure::new(exit::CLUSTER, format!("the cluster refused {kind}/{name}: {said}")),
+            (403, _) => failed(format!("the cluster refused {object}: {said}")),
             (404, _) if missing == "namespaces" => Failure::new(
                 exit::NOT_FOUND,
                 format!("there is no namespace {:?}", self.namespace.unwrap_or_default()),
             )
             .hint("create it first with `kubectl create namespace`, or name another with -n"),
+            // An object that is missing is named in the details; an API that is missing has nobody to fill them in.
+            (404, _) if missing.is_empty() => {
+                failed(format!("{server} does not know `{resource}`: {said}")).hint(
+                    "is this the address of an API server, and of one that is not too old? `kubectl version` tells",
+                )
+            }
             (404, _) => Failure::new(exit::NOT_FOUND, format!("there is no {kind}/{name} {place}")),
             (409, "AlreadyExists") => self.exists(),
             (409, _) => Failure::new(exit::CONFLICT, format!("{kind}/{name} was changed meanwhile: {said}"))
                 .hint("run the command again"),
-            (422, _) => {
-                Failure::new(exit::CLUSTER, format!("the API server finds {kind}/{name} invalid: {said}"))
-            }
-            (code, _) => Failure::new(
-                exit::CLUSTER,
-                format!("the API server could not {verb} {kind}/{name}: {said} ({code})"),
-            )
-            .hint("run the command again; what was done stays done"),
+            (422, _) => failed(format!("the API server finds {object} invalid: {said}")),
+            (429, _) => failed(format!("the API server is too busy to {verb} {object}: {said}"))
+                .hint("run the command again in a while; what was done stays done"),
+            (code, _) => failed(format!("the API server could not {verb} {object}: {said} ({code})"))
+                .hint("run the command again; what was done stays done"),
         }
     }
-}
 
-/// Why a client could not be made, or could not get an answer.
-pub(super) fn client_failure(error: &kube::Error, server: &str) -> Failure {
-    if let Some(auth) = find_cause::<AuthError>(error) {
-        return Failure::new(exit::CLUSTER, format!("can't log in to {server}: {}", auth_reason(auth))).hint(
-            "the `user` of the kubeconfig says how; log in to the cluster again, or choose another --user",
-        );
-    }
-    let reason = match error {
-        // serde quotes values, and the answer holds the Secret.
-        kube::Error::SerdeError(_) => "it answered something that is not understood".to_owned(),
-        other => innermost(other),
-    };
-    if is_connect(error) {
-        return Failure::new(exit::CLUSTER, format!("can't reach the API server {server}: {reason}"))
-            .hint("is the cluster up, and the right --context chosen? `kubectl cluster-info` tells what kubectl sees");
-    }
-    Failure::new(exit::CLUSTER, format!("no answer from the API server {server}: {reason}"))
-}
-
-/// Whether the connection could not be made, so that surely nothing was sent.
-pub(super) fn is_connect(error: &kube::Error) -> bool {
-    find_cause::<hyper_util::client::legacy::Error>(error)
-        .is_some_and(hyper_util::client::legacy::Error::is_connect)
-}
-
-/// An exec plugin's output may hold its token, so neither it nor what could not be parsed is shown.
-fn auth_reason(error: &AuthError) -> String {
-    match error {
-        AuthError::AuthExecRun { cmd, out } => format!("`{cmd}` failed ({})", out.status),
-        AuthError::AuthExecParse(_) => "the exec plugin printed something that is not understood".to_owned(),
-        AuthError::ParseTokenKey(_) => "the token of the auth provider is not understood".to_owned(),
-        other => other.to_string(),
+    /// The server knows nobody by our credentials; it never says why.
+    fn not_logged_in(&self) -> Failure {
+        let server = self.server;
+        let expired =
+            server.client_certificate.as_ref().filter(|certificate| certificate.not_after < server.now);
+        let reason = expired.map_or(String::new(), |certificate| {
+            let when = certificate.not_after.format("%Y-%m-%d %H:%M UTC");
+            format!(": the client certificate ({certificate}) expired on {when}")
+        });
+        Failure::new(
+            exit::CLUSTER,
+            format!("the API server {server} does not accept these credentials{reason}"),
+        )
+        .hint(if expired.is_some() {
+            "get a new certificate, or choose another --context or --user"
+        } else {
+            "they may have expired: log in to the cluster again, or choose another --context or --user"
+        })
     }
 }
 
-/// The last error of a chain, which names what happened in the fewest words.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-fn find_cause<E: Error + 'static>(error: &kube::Error) -> Option<&E> {
-    chain(error).find_map(|cause| cause.downcast_ref::<E>())
-}
-
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+/// Says how often it was tried.
+pub(super) fn tried(failure: Failure, attempts: u32) -> Failure {
+    if attempts < 2 {
+        return failure;
+    }
+    Failure { message: format!("{} (tried {attempts} times)", failure.message), ..failure }
 }

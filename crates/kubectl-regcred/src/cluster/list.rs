@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::ListParams;
+use regcred_core::metadata::{check_name, check_namespace};
 use zeroize::Zeroizing;
 
 use super::Connection;
@@ -70,6 +71,9 @@ pub(crate) async fn secret(
     namespace: &str,
     name: &str,
 ) -> Result<SecretData, Failure> {
+    // It becomes part of a URL.
+    check_name(name).map_err(|error| Failure::usage(error.to_string()))?;
+    check_namespace(namespace).map_err(|error| Failure::usage(error.to_string()))?;
     let api: Api<Secret> = Api::namespaced(connection.client.clone(), namespace);
     let operation = Operation {
         verb: "get",

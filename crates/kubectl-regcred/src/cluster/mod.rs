@@ -1,12 +1,21 @@
 //! Reading and changing the cluster's objects. Kubernetes' own types stay in here.
 
 mod attach;
+mod certificate;
 mod connect;
 pub(crate) mod create;
+mod exec;
 mod failure;
+mod kubeconfig;
 mod list;
 mod namespaces;
 mod owner;
+mod proxy;
+mod reach;
+mod retry;
+mod server;
+mod transport;
+mod untrusted;
 
 pub(crate) use attach::{Attached, service_account as attach_service_account};
 pub(crate) use connect::{Connection, connect};

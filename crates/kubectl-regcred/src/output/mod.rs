@@ -11,6 +11,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use clap::error::{ContextKind, ErrorKind};
 use serde_json::Value;
 use serde_json::ser::PrettyFormatter;
 
@@ -92,7 +93,11 @@ pub(crate) fn failure(failure: &Failure) {
 }
 
 /// Prints help that was asked for on stdout, or what is wrong with the command line on stderr.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
+    if error.kind() == ErrorKind::TooManyValues {
+        // The value that is too much may be a password, as in `--password-stdin=…`.
+        error.remove(ContextKind::InvalidValue);
+    }
     // clap knows about colour, pipes and NO_COLOR. A closed pipe is no failure of ours.
     let _ = error.print();
     ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 })

@@ -35,8 +35,13 @@ pub(super) fn holders(
         holders.push(read(format!("${IN_VARIABLE}"), text.as_encoded_bytes())?);
     }
     let usual = usual_paths(environment);
-    for path in usual.iter().filter(|path| path.exists()) {
-        holders.push(open(path)?);
+    for path in &usual {
+        match open(path) {
+            Ok(holder) => holders.push(holder),
+            // Only what is surely not there is passed over.
+            Err(failure) if failure.code == exit::NOT_FOUND => {}
+            Err(failure) => return Err(failure),
+        }
     }
     if holders.is_empty() {
         let looked: Vec<_> = usual.iter().map(|path| format!("{path:?}")).collect();

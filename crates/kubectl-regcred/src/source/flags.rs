@@ -28,6 +28,12 @@ pub(super) fn gather(
         None => DOCKER_HUB.to_owned(),
     };
     let server = server.as_str();
+    // Not quoted: what stands before the `@` may be a password.
+    let authority = server.split_once("://").map_or(server, |(_, rest)| rest).split('/').next();
+    if authority.is_some_and(|authority| authority.contains('@')) {
+        return Err(Failure::usage("--docker-server holds a user name or a password")
+            .hint("give them with --docker-username and --password-stdin"));
+    }
     check_registry_key(server).map_err(|error| {
         Failure::usage(format!("--docker-server {server:?}: {error}"))
             .hint("name it as images do, such as ghcr.io or registry.example.com:5000")

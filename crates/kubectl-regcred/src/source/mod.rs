@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::Args;
 use regcred_core::credential::{Credential, SecretString};
-use regcred_core::server::Server;
+use regcred_core::server::{Server, ServerError};
 use zeroize::Zeroizing;
 
 use crate::cli::ClusterArgs;
@@ -131,8 +131,11 @@ pub(crate) async fn gather(
 ) -> Result<Sourced, Failure> {
     args.check_choice(environment)?;
     for registry in &args.registry {
-        Server::parse(registry)
-            .map_err(|error| Failure::usage(format!("--registry {registry:?}: {error}")))?;
+        Server::parse(registry).map_err(|error| match error {
+            // Not quoted: what stands before the `@` may be a password.
+            ServerError::UserInfo => Failure::usage(format!("--registry: {error}")),
+            _ => Failure::usage(format!("--registry {registry:?}: {error}")),
+        })?;
     }
     let mut copied_from = None;
     let content = if let Some(path) = &args.from_docker_config {

@@ -85,15 +85,14 @@ impl Authority {
     ///
     /// One group at most: rcgen can't write a second organisation into one name.
     pub fn sign_client(&self, user: &str, group: Option<&str>) -> Result<Pair> {
-        let mut parameters = CertificateParams::default();
-        let mut name = DistinguishedName::new();
-        if let Some(group) = group {
-            name.push(DnType::OrganizationName, group);
-        }
-        name.push(DnType::CommonName, user);
-        parameters.distinguished_name = name;
-        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(&client_parameters(user, group))
+    }
+
+    /// A client certificate that held for the year 2020.
+    pub fn sign_expired_client(&self, user: &str) -> Result<Pair> {
+        let mut parameters = client_parameters(user, None);
+        parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(2021, 1, 1);
         self.sign(&parameters)
     }
 
@@ -111,6 +110,19 @@ impl Authority {
         let certificate = parameters.signed_by(&key, &self.issuer).cannot("sign a certificate")?;
         Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
     }
+}
+
+fn client_parameters(user: &str, group: Option<&str>) -> CertificateParams {
+    let mut parameters = CertificateParams::default();
+    let mut name = DistinguishedName::new();
+    if let Some(group) = group {
+        name.push(DnType::OrganizationName, group);
+    }
+    name.push(DnType::CommonName, user);
+    parameters.distinguished_name = name;
+    parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    parameters
 }
 
 fn authority_parameters() -> CertificateParams {
