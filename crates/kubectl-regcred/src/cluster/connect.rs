@@ -142,6 +142,13 @@ async fn log_in(
         })?;
         user.token = Some(token.trim().to_owned().into());
     }
+    // kube would panic.
+    let is_sendable = |text: &str| !text.chars().any(char::is_control);
+    let secrets = [user.token.as_ref(), user.password.as_ref()].into_iter().flatten();
+    if !secrets.map(secrecy::ExposeSecret::expose_secret).chain(user.username.as_deref()).all(is_sendable) {
+        let message = format!("can't log in to {server}: the token or password holds a line break");
+        return Err(Failure::new(exit::CLUSTER, message).hint("mend the `user` of the kubeconfig"));
+    }
     // kube would not name the file that it can't read.
     if let Some((_, certificate)) = pem(
         "client certificate",

@@ -1,5 +1,5 @@
 //! Every request to the API server goes through here: it gets its deadline, is repeated if that is right
-//! ([`retry`](super::retry)), and what goes wrong on the way gets a type that [`reach`](super::reach) can name.
+//! ([`retry`]), and what goes wrong on the way gets a type that [`reach`](super::reach) can name.
 //!
 //! kube can set a timeout on a connection but not on a request, and its own retries send changes again whose
 //! outcome is not known.
