@@ -81,12 +81,13 @@ fn password(
     }
 }
 
-/// The key for `--docker-server`: as given, as kubectl does, unless the kubelet could never match it.
+/// The key for `--docker-server`: as given, as kubectl does, unless another one for the same registry is surer
+/// to match (every spelling of Docker Hub, a scheme in upper case, `/v1` without a slash).
 fn server_key(server: &str) -> String {
     let key = pull_secret_key(server);
     if key != server {
         output::note(&format!(
-            "the entry is written under {key:?}, because the kubelet never matches {server:?}"
+            "the entry is written under {key:?}, a key for {server:?} that the kubelet surely matches"
         ));
     }
     key
