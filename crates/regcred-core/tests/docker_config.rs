@@ -192,12 +192,18 @@ fn an_entry_can_be_set_where_there_is_no_auths_yet() {
         ("{}", format!(r#"{{"auths":{entry}}}"#)),
         (r#"{"auths":null}"#, format!(r#"{{"auths":{entry}}}"#)),
         (r#"{"auths":{}}"#, format!(r#"{{"auths":{entry}}}"#)),
-        (r#"{"auths":{"b":1},"auths":null}"#, format!(r#"{{"auths":{{"b":1}},"auths":{entry}}}"#)),
+        (r#"{"auths":null,"auths":null}"#, format!(r#"{{"auths":null,"auths":{entry}}}"#)),
+        // What `null` has emptied stays empty.
+        (
+            r#"{"auths":{"b":1},"auths":null}"#,
+            format!(r#"{{"auths":{{"b":1}},"auths":null,"auths":{entry}}}"#),
+        ),
     ] {
         let mut config = config(before);
         config.set_entry("a", &credential("u", "q"));
         assert_eq!(text(&config), after);
         assert_eq!(password(&config, "a").as_deref(), Some("q"));
+        assert_eq!(config.entries().len(), 1);
     }
 }
 

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{DockerConfig, Form, string};
 use crate::credential::{Credential, encode_auth};
-use crate::json::{Value, names_field, write_string};
+use crate::json::{Kind, Value, names_field, write_string};
 
 /// Text that may hold passwords.
 type Bytes = Zeroizing<Vec<u8>>;
@@ -153,9 +153,11 @@ pub(super) fn set_entry(config: &DockerConfig, key: &str, credential: &Credentia
         let layout = root_layout.nested();
         let entry = layout.member(key, &entry_text(&layout.nested(), &[], credential));
         let auths = layout.object(&[entry]);
+        let emptied = config.fields("auths").any(|auths| auths.kind() == Kind::Object);
         return match config.fields("auths").last() {
-            Some(null) => splice(text, null.span(), &auths),
-            None => append_member(root, text, &root_layout, &root_layout.member("auths", &auths)),
+            // Without the `null`, entries before it would count again.
+            Some(null) if !emptied => splice(text, null.span(), &auths),
+            _ => append_member(root, text, &root_layout, &root_layout.member("auths", &auths)),
         };
     };
     if let Some((_, entry)) = occurrences(config, key).next() {
