@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use regcred_core::image::ImageReference;
+use regcred_core::image::{ImageErrorKind, ImageReference};
+use regcred_core_fuzz::is_harmless;
 
 fuzz_target!(|text: &str| {
     match text.parse::<ImageReference>() {
@@ -12,12 +13,29 @@ fuzz_target!(|text: &str| {
             let again: ImageReference = printed.parse().expect("what we print, we read");
             assert_eq!(image, again);
             assert_eq!(again.to_string(), printed);
+
+            assert_eq!(image.repository(), format!("{}/{}", image.registry(), image.path()));
+            assert!(
+                !image.registry().is_empty() && !image.registry().contains('/') && !image.path().is_empty()
+            );
+            assert_ne!(image.registry(), "index.docker.io", "it is called docker.io");
+            assert!(image.path().len() <= 255);
+            let tag = image.tag().map(|tag| format!(":{tag}")).unwrap_or_default();
+            let digest = image.digest().map(|digest| format!("@{digest}")).unwrap_or_default();
+            assert_eq!(printed, format!("{}{tag}{digest}", image.repository()));
             assert!(image.tag().is_some() || image.digest().is_some());
-            assert!(printed.starts_with(image.repository()));
         }
         Err(error) => {
-            assert!(text.get(error.range()).is_some(), "the range is within the text");
-            assert!(!error.to_string().contains(|c: char| c.is_control() || c == '\u{202e}'));
+            let part = text.get(error.range()).expect("the range is within the text");
+            let message = error.to_string();
+            assert!(is_harmless(&message), "{message:?}");
+            let quoted = message.strip_prefix(&error.kind().to_string()).expect("the rule comes first");
+            // 64 characters, each at most `\u{10ffff}`.
+            assert!(quoted.len() <= 64 * 10 + 8, "{message:?}");
+            if error.kind() == ImageErrorKind::UserInfo {
+                assert_eq!(quoted, "", "what may be a password is not quoted");
+                assert!(part.ends_with('@'));
+            }
         }
     }
 });
