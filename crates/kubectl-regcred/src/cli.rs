@@ -159,4 +159,20 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// clap would break a longer line, and then the example does not run as printed (test `help_examples`).
+    #[test]
+    fn every_command_has_examples_that_fit_into_80_columns() {
+        fn check(command: &clap::Command) {
+            let mut below = command.get_subcommands().filter(|below| !below.is_hide_set()).peekable();
+            if below.peek().is_none() {
+                let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(text.starts_with("Examples:\n"), "{} has no examples", command.get_name());
+                let long = text.lines().find(|line| line.len() > 80);
+                assert_eq!(long, None, "in the help of {}", command.get_name());
+            }
+            below.for_each(check);
+        }
+        check(&Cli::command());
+    }
 }

@@ -28,23 +28,27 @@ const CONCURRENCY: usize = 8;
 const EXAMPLES: &str = "\
 Examples:
   # From the password of a robot account, which no shell history sees
-  printf %s \"$PASSWORD\" |
-    kubectl regcred create regcred --docker-server=ghcr.io --docker-username=robot --password-stdin
+  printf %s \"$PASSWORD\" | kubectl regcred create regcred --password-stdin \\
+    --docker-server=ghcr.io --docker-username=robot
 
-  # From what docker or podman is logged in to, the passwords of credential helpers included
-  kubectl regcred create regcred --from-docker-config --registry=ghcr.io --registry=docker.io
+  # From what docker or podman is logged in to, credential helpers included
+  kubectl regcred create regcred --from-docker-config \\
+    --registry=ghcr.io --registry=docker.io
 
   # For the pods that are to come of a service account
-  kubectl regcred create regcred --from-docker-config --attach=serviceaccount/default
+  kubectl regcred create regcred --from-docker-config \\
+    --attach=serviceaccount/default
 
   # The same Secret into every namespace of a team
-  kubectl regcred create regcred --from-secret=team-a/regcred --namespace-selector=team=a --exclude-namespace='*-test'
+  kubectl regcred create regcred --from-secret=shared/regcred \\
+    --namespace-selector=team=a --exclude-namespace='*-test'
 
   # As a manifest, without a cluster
   kubectl regcred create regcred --from-docker-config --dry-run=client -o yaml
 
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the Secret would fail every pull; 4 not found;
-6 the cluster refused or can't be reached; 7 a credential helper failed; 8 the Secret exists already.";
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the Secret would fail every pull;
+4 not found; 6 the cluster refused or can't be reached; 7 a credential helper
+failed; 8 the Secret exists already.";
 
 /// Create a pull secret (a Secret of type kubernetes.io/dockerconfigjson)
 #[derive(Args)]

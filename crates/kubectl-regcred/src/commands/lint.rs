@@ -18,14 +18,15 @@ Examples:
   # The pull secrets of the namespace, of all namespaces, or some
   kubectl regcred lint
   kubectl regcred lint -A
-  kubectl regcred lint regcred other -n team-a
+  kubectl regcred lint ghcr hub
 
   # Manifests before they are applied, or a docker config before it is copied
-  kustomize build . | kubectl regcred lint -f - --fail-on=warning
+  kubectl kustomize deploy | kubectl regcred lint -f - --fail-on=warning
   kubectl regcred lint -f ~/.docker/config.json
 
-Exit codes: 0 no findings that count; 1 a file can't be read; 2 wrong usage; 3 findings from --fail-on up;
-4 not found; 6 the cluster refused or can't be reached.";
+Exit codes: 0 no findings that count; 1 a file can't be read; 2 wrong usage;
+3 findings from --fail-on up; 4 not found; 6 the cluster refused or can't be
+reached.";
 
 /// Find what is wrong with pull secrets, in the cluster or in files
 ///

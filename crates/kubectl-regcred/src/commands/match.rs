@@ -17,14 +17,15 @@ use crate::output;
 const EXAMPLES: &str = "\
 Examples:
   # Which credentials a pod with these imagePullSecrets would pull with
-  kubectl regcred match ghcr.io/team/app:1.2 --secret=regcred --secret=other
+  kubectl regcred match ghcr.io/team/app:1.2 --secret=ghcr --secret=hub
 
   # The same for manifests, or for a docker config, without a cluster
-  kubectl regcred match nginx -f regcred.yaml
+  kubectl regcred match nginx -f ghcr.yaml
   kubectl regcred match ghcr.io/team/app -f ~/.docker/config.json
 
-Exit codes: 0 the kubelet tries credentials, or none; 1 a file can't be read; 2 wrong usage, or not an image
-name; 3 a Secret fails the pull; 4 not found; 6 the cluster refused or can't be reached.";
+Exit codes: 0 the kubelet tries credentials, or none; 1 a file can't be read;
+2 wrong usage, or not an image name; 3 a Secret fails the pull; 4 not found;
+6 the cluster refused or can't be reached.";
 
 /// Show which credentials the kubelet tries for an image, and why it passes over the others
 ///

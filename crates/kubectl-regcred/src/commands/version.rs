@@ -6,8 +6,15 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::output;
 
+const EXAMPLES: &str = "\
+Examples:
+  # For people, and for scripts
+  kubectl regcred version
+  kubectl regcred version -o json";
+
 /// Print the version of this program
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct VersionArgs {
     /// Print an object instead of a line
     #[arg(short, long, value_name = "FORMAT")]
