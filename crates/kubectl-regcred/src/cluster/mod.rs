@@ -3,6 +3,8 @@
 mod attach;
 mod certificate;
 mod connect;
+#[allow(dead_code, reason = "`list`, `inspect` and `rotate` come to ask it")]
+pub(crate) mod consumers;
 pub(crate) mod create;
 mod exec;
 mod failure;
@@ -10,8 +12,12 @@ mod kubeconfig;
 mod list;
 mod namespaces;
 mod owner;
+#[allow(dead_code, reason = "`list`, `inspect` and `rotate` come to ask it")]
+mod pages;
 mod proxy;
 mod reach;
+#[allow(dead_code, reason = "`list`, `inspect` and `rotate` come to ask it")]
+mod references;
 mod retry;
 mod server;
 mod transport;

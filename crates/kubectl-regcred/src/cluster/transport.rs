@@ -149,7 +149,7 @@ where
     async fn last(&self, result: Result<Answer, BoxError>, attempts: u32) -> Result<Answer, BoxError> {
         let did_not_pass = attempts > 1 && retry::is_passing(outcome(&result));
         let last = match result {
-            Ok(answer) if did_not_pass => kube::Error::Api(status_of(&answer)),
+            Ok(answer) if did_not_pass => kube::Error::Api(status_of(answer.status(), answer.body())),
             Err(error) if did_not_pass => kube::Error::Service(error),
             Ok(answer) => return Ok(answer),
             Err(error) => match certificate_error(&*error) {
@@ -173,10 +173,9 @@ fn outcome(result: &Result<Answer, BoxError>) -> Outcome {
 }
 
 /// What a refusal says, as kube reads it; something on the way may have written it and know no `Status`.
-fn status_of(answer: &Answer) -> Box<Status> {
-    let code = answer.status().as_u16();
-    let status = serde_json::from_slice(answer.body()).unwrap_or_else(|_| {
-        Status::failure(String::from_utf8_lossy(answer.body()).trim(), "").with_code(code)
+pub(super) fn status_of(code: StatusCode, body: &[u8]) -> Box<Status> {
+    let status = serde_json::from_slice(body).unwrap_or_else(|_| {
+        Status::failure(String::from_utf8_lossy(body).trim(), "").with_code(code.as_u16())
     });
     Box::new(status)
 }
