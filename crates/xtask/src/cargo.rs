@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::environment::{Environment, workspace};
@@ -35,4 +36,15 @@ pub fn build_programs(environment: &Environment) -> Result<()> {
     let status = run(environment, &["build", "--workspace", "--bins"].map(OsString::from), &[])?;
     crate::interrupt::check()?;
     if status.success() { Ok(()) } else { Err(Failure::new("the programs can't be built")) }
+}
+
+/// Builds a package's program as it is released; returns where it lies.
+pub fn build_release(environment: &Environment, package: &str) -> Result<PathBuf> {
+    let arguments = ["build", "--release", "--locked", "--package", package, "--bins"];
+    let status = run(environment, &arguments.map(OsString::from), &[])?;
+    crate::interrupt::check()?;
+    if !status.success() {
+        return Err(Failure::new(format!("the release of {package} can't be built")));
+    }
+    Ok(environment.target.join("release").join(package))
 }

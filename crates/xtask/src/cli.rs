@@ -10,11 +10,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cluster;
+use crate::bench::Bench;
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::process::Identity;
-use crate::{demo, interrupt, kubernetes, test};
+use crate::{bench, cluster, demo, interrupt, kubernetes, test};
 
 /// The chores of regcred.
 #[derive(Debug, Parser)]
@@ -33,6 +33,12 @@ enum Chore {
     ///
     /// Sets up what is missing, as `test` does.
     Demo,
+    /// Measure time and memory, beside the programs that people would use instead.
+    ///
+    /// Builds the release of our programs, and prints tables in Markdown on stdout. Exits with 1 if a goal is
+    /// missed. Leave the machine alone meanwhile.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Run the whole test suite against a throwaway cluster.
     ///
     /// Installs what is missing (as root on Debian), builds Kubernetes the first time (minutes), brings a
@@ -97,6 +103,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Chore::Cluster(ClusterChore::Down { name }) => down(&environment, name),
         Chore::Cluster(ClusterChore::Status) => status(&environment),
         Chore::Test { long, arguments } => test::run(&environment, arguments, *long),
+        Chore::Bench(bench) => bench::run(&environment, bench),
         Chore::Demo => demo::run(&environment).map(|()| ExitCode::SUCCESS),
     }
 }

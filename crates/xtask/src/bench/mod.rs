@@ -1,0 +1,48 @@
+//! How fast our programs are and how much memory they take, beside the programs that people would use instead.
+//!
+//! A bench is a [`Contest`] or several: commands that do the same, run in turn, so that whatever else the machine
+//! does hits all of them alike. It is run by hand (`cargo xtask bench …`) and never by a test: what a busy machine
+//! measures is worth nothing.
+
+mod contest;
+mod create;
+mod machine;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+pub use contest::{Check, Contest, Contestant, Goals, Outcome, Spread};
+pub use machine::machine;
+pub use table::{Verdict, table};
+
+use crate::environment::Environment;
+use crate::failure::Result;
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// `create`, with and without the API server, beside kubectl's `create secret docker-registry`.
+    Create(Runs),
+}
+
+/// How often to measure.
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// How often each command runs; the medians are shown.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: u32,
+}
+
+/// Measures and prints a table; fails if a goal is missed.
+pub fn run(environment: &Environment, bench: &Bench) -> Result<ExitCode> {
+    crate::interrupt::catch()?;
+    let verdict = match bench {
+        Bench::Create(runs) => create::run(environment, runs.runs)?,
+    };
+    Ok(match verdict {
+        Verdict::Met => ExitCode::SUCCESS,
+        Verdict::Missed => ExitCode::FAILURE,
+    })
+}
