@@ -1,7 +1,11 @@
 //! The messages between a client such as docker and a credential helper (`docker-credential-NAME`).
 //!
+//! Here is the client's side, which reads answers; [`request`] is the helper's.
+//!
 //! Follows docker-credential-helpers `client/client.go` and `credentials/credentials.go`. A message is never
 //! quoted in an error when it could hold the secret.
+
+pub mod request;
 
 use zeroize::Zeroizing;
 

@@ -129,6 +129,37 @@ impl Server {
         format!("{}{port}{slash}{}", self.host, self.path)
     }
 
+    /// The server without its path, where a credential for all of the host would be kept; `None` if there is no
+    /// path, or if the path names a token of Docker Hub.
+    pub fn without_path(&self) -> Option<Self> {
+        let has_namespace = !self.path.is_empty() && !self.is_docker_hub_token();
+        has_namespace.then(|| Self { path: String::new(), ..self.clone() })
+    }
+
+    /// Every spelling of this server that programs are known to write, in lower case.
+    ///
+    /// For a store that can be asked for exact keys only. Another case of the letters, or more slashes at the
+    /// end, are the same server too, but are not among these.
+    pub fn spellings(&self) -> Vec<String> {
+        let aliases = &DOCKER_HUB_ALIASES[..];
+        let hosts = if self.is_on_docker_hub() { aliases } else { &[self.host.as_str()] };
+        let port = self.port.map(|port| format!(":{port}"));
+        let ports = if let Some(port) = &port { &[port.as_str()][..] } else { &["", ":443"] };
+        let path = format!("/{}", self.path);
+        let with_slash = format!("{path}/");
+        let no_path = ["", "/", "/v1/", "/v2/", "/v1", "/v2"];
+        let paths = if self.path.is_empty() { &no_path[..] } else { &[path.as_str(), with_slash.as_str()] };
+        let mut spellings = Vec::with_capacity(3 * hosts.len() * ports.len() * paths.len());
+        for scheme in ["", "https://", "http://"] {
+            for host in hosts {
+                for port in ports {
+                    spellings.extend(paths.iter().map(|path| format!("{scheme}{host}{port}{path}")));
+                }
+            }
+        }
+        spellings
+    }
+
     fn is_on_docker_hub(&self) -> bool {
         self.port.is_none() && self.host == DOCKER_HUB_HOST
     }

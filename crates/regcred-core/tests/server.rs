@@ -356,3 +356,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_spelling_means_the_server_it_is_of() {
+    for url in ["ghcr.io", "localhost:5000", "https://index.docker.io/v1/", "quay.io/team", "[::1]:5000/x/y"] {
+        let server: Server = url.parse().unwrap();
+        let spellings = server.spellings();
+        for spelling in &spellings {
+            assert_eq!(spelling.parse::<Server>().as_ref(), Ok(&server), "{spelling}");
+        }
+        assert!(spellings.contains(&server.docker_key()), "{url}");
+    }
+    let token: Server = "https://index.docker.io/v1/access-token".parse().unwrap();
+    assert!(token.spellings().contains(&token.docker_key()));
+    let nerdctl: Server = "ghcr.io".parse().unwrap();
+    for spelling in ["ghcr.io:443", "https://ghcr.io", "http://ghcr.io", "https://ghcr.io/v2/"] {
+        assert!(nerdctl.spellings().iter().any(|s| s == spelling), "{spelling}");
+    }
+}
+
+#[test]
+fn only_a_namespace_falls_back_to_its_host() {
+    let host_of = |url: &str| url.parse::<Server>().unwrap().without_path().map(|s| s.docker_key());
+    assert_eq!(host_of("ghcr.io/team/app").as_deref(), Some("ghcr.io"));
+    assert_eq!(host_of("docker.io/library").as_deref(), Some("https://index.docker.io/v1/"));
+    assert_eq!(host_of("ghcr.io/v2/"), None);
+    assert_eq!(host_of("https://index.docker.io/v1/refresh-token"), None);
+}
