@@ -6,6 +6,7 @@
 
 pub mod credential;
 pub mod docker_config;
+pub mod harmless;
 pub mod helper_protocol;
 pub mod image;
 pub mod json;

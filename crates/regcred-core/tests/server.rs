@@ -359,7 +359,8 @@ proptest! {
 
 #[test]
 fn every_spelling_means_the_server_it_is_of() {
-    for url in ["ghcr.io", "localhost:5000", "https://index.docker.io/v1/", "quay.io/team", "[::1]:5000/x/y"] {
+    for url in ["ghcr.io", "localhost:5000", "https://index.docker.io/v1/", "quay.io/team", "[::1]:5000/x/y"]
+    {
         let server: Server = url.parse().unwrap();
         let spellings = server.spellings();
         for spelling in &spellings {

@@ -3,7 +3,6 @@
 //! What is printed may hold text that others wrote (names, server messages, helper output), so control and
 //! bidirectional characters are taken out of every line for people, and JSON and YAML escape them.
 
-mod harmless;
 mod progress;
 mod yaml;
 
@@ -15,8 +14,8 @@ use clap::error::{ContextKind, ErrorKind};
 use serde_json::Value;
 use serde_json::ser::PrettyFormatter;
 
-pub(crate) use harmless::harmless;
 pub(crate) use progress::Progress;
+pub(crate) use regcred_core::harmless::harmless;
 
 use crate::failure::{Failure, exit};
 use crate::file::reason;
@@ -52,7 +51,7 @@ pub(crate) fn json(object: &Value) -> Result<(), Failure> {
 pub(crate) fn yaml(object: &Value) -> Result<(), Failure> {
     let yaml = yaml::to_yaml(object)?;
     // JSON is YAML too, and the writer of JSON can be made to escape these.
-    if harmless::is_harmless(&yaml) { write_stdout(&yaml) } else { json(object) }
+    if is_harmless(&yaml) { write_stdout(&yaml) } else { json(object) }
 }
 
 fn to_json(object: &Value) -> Result<String, Failure> {
@@ -60,7 +59,7 @@ fn to_json(object: &Value) -> Result<String, Failure> {
     let mut writer = serde_json::Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
     let written = serde::Serialize::serialize(object, &mut writer);
     written.map_err(|error| Failure::new(exit::FAILED, format!("can't write JSON: {error}")))?;
-    Ok(format!("{}\n", harmless::escape_json(&String::from_utf8_lossy(&out))))
+    Ok(format!("{}\n", escape_json(&String::from_utf8_lossy(&out))))
 }
 
 /// Tells the user something that is no error, on stderr.

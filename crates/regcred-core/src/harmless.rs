@@ -9,7 +9,7 @@ fn is_harmful(c: char) -> bool {
 }
 
 /// The text on one line, every harmful character shown as its escape.
-pub(crate) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -24,12 +24,12 @@ pub(crate) fn harmless(text: &str) -> String {
 }
 
 /// Whether text of several lines can go to a terminal as it is.
-pub(super) fn is_harmless(text: &str) -> bool {
+pub fn is_harmless(text: &str) -> bool {
     text.chars().all(|c| c == '\n' || !is_harmful(c))
 }
 
 /// JSON text in which no harmful character stands as itself. (`serde_json` escapes those below U+0020.)
-pub(super) fn escape_json(json: &str) -> String {
+pub fn escape_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c != '\n' && is_harmful(c) {

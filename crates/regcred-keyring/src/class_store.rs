@@ -1,0 +1,166 @@
+//! The rules that hold for every keyring: one login for each class of server, found under all its spellings.
+
+use std::cmp::Reverse;
+use std::path::PathBuf;
+
+use keyring_core::Error;
+use regcred_core::credential::SecretString;
+use regcred_core::server::Server;
+use zeroize::Zeroizing;
+
+use crate::backend::{Backend, Found, from_core};
+use crate::lock::Lock;
+use crate::parts;
+use crate::store::{Entry, Login, Status, Store, StoreError};
+
+/// A [`Store`] on top of a store of keyring-core.
+pub struct ClassStore {
+    backend: Box<dyn Backend>,
+    /// Where the lock around writes lies.
+    lock_folder: PathBuf,
+}
+
+impl ClassStore {
+    pub(crate) fn new(backend: Box<dyn Backend>, lock_folder: PathBuf) -> Self {
+        Self { backend, lock_folder }
+    }
+
+    /// The entries for any spelling of `server`, the newest first.
+    fn of_class(&self, server: &str) -> Result<Vec<Found>, StoreError> {
+        let Ok(class) = Server::parse(server) else {
+            // No URL that we understand: it is equal to itself alone.
+            return self.of_url(server);
+        };
+        let mut found = self.backend.find(None)?;
+        let hidden = found.iter().any(|found| found.names.is_none());
+        found.retain(|found| found.names.as_ref().is_some_and(|(url, _)| is_of(&class, url)));
+        if hidden {
+            // A locked keyring can hide what it holds, but finds exact URLs still.
+            for spelling in class.spellings() {
+                let exact = self.backend.find(Some(&spelling))?;
+                found.extend(exact.into_iter().filter(|found| found.names.is_none()));
+            }
+        }
+        Ok(newest_first(found))
+    }
+
+    fn of_url(&self, server: &str) -> Result<Vec<Found>, StoreError> {
+        self.backend.find(Some(server)).map(newest_first)
+    }
+
+    /// The login of the first entry that is still there, unless it is empty: peers take that for none.
+    fn first_login(&self, found: &[Found]) -> Result<Option<Login>, StoreError> {
+        for found in found {
+            let Some(secret) = parts::read(self.backend.as_ref(), found)? else { continue };
+            let Some((server, username)) = &found.names else {
+                return Err(StoreError::Unreadable(
+                    "the keyring hands out a secret without saying whose it is".to_owned(),
+                ));
+            };
+            if secret.is_empty() {
+                return Ok(None);
+            }
+            let secret = text(secret).ok_or_else(|| {
+                StoreError::Unreadable(format!(
+                    "the secret for {server:?} is no text, so it can't be handed to a client; log in again"
+                ))
+            })?;
+            return Ok(Some(Login { username: username.clone(), secret }));
+        }
+        Ok(None)
+    }
+
+    fn remove(&self, found: &Found) -> Result<(), StoreError> {
+        match found.entry.delete_credential() {
+            Ok(()) | Err(Error::NoEntry) => {}
+            Err(error) => return Err(from_core(error)),
+        }
+        parts::remove_all(self.backend.as_ref(), found)
+    }
+}
+
+impl Store for ClassStore {
+    fn get(&self, server: &str) -> Result<Option<Login>, StoreError> {
+        // What was stored under this very URL needs no look at all the others.
+        let exact = self.of_url(server)?;
+        if !exact.is_empty() {
+            return self.first_login(&exact);
+        }
+        let of_class = self.of_class(server)?;
+        if !of_class.is_empty() {
+            return self.first_login(&of_class);
+        }
+        match Server::parse(server).ok().and_then(|server| server.without_path()) {
+            Some(host) => self.first_login(&self.of_class(&host.docker_key())?),
+            None => Ok(None),
+        }
+    }
+
+    fn store(&self, server: &str, login: &Login) -> Result<(), StoreError> {
+        for (what, name) in [("server URL", server), ("user name", &login.username)] {
+            if name.contains('\0') {
+                return Err(StoreError::Unfit(format!(
+                    "the {what} has a NUL character, which no keyring keeps"
+                )));
+            }
+        }
+        let _lock = Lock::acquire(&self.lock_folder)?;
+        parts::write(self.backend.as_ref(), server, &login.username, login.secret.expose().as_bytes())?;
+        let mut kept = false;
+        for found in self.of_class(server)? {
+            let Some(names) = &found.names else { continue };
+            let is_new = names.0 == server && names.1 == login.username;
+            if is_new && !kept {
+                kept = true;
+            } else {
+                self.remove(&found)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn erase(&self, server: &str) -> Result<(), StoreError> {
+        let _lock = Lock::acquire(&self.lock_folder)?;
+        self.of_class(server)?.iter().try_for_each(|found| self.remove(found))
+    }
+
+    fn list(&self) -> Result<Vec<Entry>, StoreError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for found in newest_first(self.backend.find(None)?) {
+            let (server, username) = found.names.ok_or(StoreError::Locked)?;
+            // Another user of the same URL is what an interrupted `store` left.
+            if !entries.iter().any(|entry| entry.server == server) {
+                entries.push(Entry { server, username });
+            }
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn status(&self) -> Result<Status, StoreError> {
+        let locked = self.backend.is_locked()?;
+        let entries = match self.list() {
+            Ok(entries) => Some(entries.len()),
+            Err(StoreError::Locked) if locked => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Status { locked, entries })
+    }
+}
+
+/// Of two written in the same instant, always the same one comes first.
+fn newest_first(mut found: Vec<Found>) -> Vec<Found> {
+    found.sort_by(|a, b| (Reverse(a.modified), &a.names).cmp(&(Reverse(b.modified), &b.names)));
+    found
+}
+
+fn is_of(class: &Server, url: &str) -> bool {
+    Server::parse(url).is_ok_and(|server| server == *class)
+}
+
+fn text(mut bytes: Zeroizing<Vec<u8>>) -> Option<SecretString> {
+    // `from_utf8` would hand the bytes back in an error, unwiped.
+    std::str::from_utf8(&bytes).ok()?;
+    let text = String::from_utf8(std::mem::take(&mut bytes)).ok()?;
+    Some(SecretString::new(text))
+}

@@ -1,0 +1,130 @@
+//! One writer at a time, among all processes of a user.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::store::StoreError;
+
+/// A store takes milliseconds; two dozen wait for each other in much less.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A lock that is held until it is dropped, or its process ends in whatever way.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Waits for the lock in `folder`, which is made if need be and must belong to this user alone.
+    pub(crate) fn acquire(folder: &Path) -> Result<Self, StoreError> {
+        make_private(folder)?;
+        let path = folder.join("keyring.lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|error| cannot("open", &path, &error))?;
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = Duration::from_micros(200);
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(10));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let seconds = PATIENCE.as_secs();
+                    return Err(StoreError::Busy { seconds, path: format!("{path:?}") });
+                }
+                Err(TryLockError::Error(error)) => return Err(cannot("lock", &path, &error)),
+            }
+        }
+    }
+}
+
+/// The folder for the lock: the user's runtime folder, or one of ours among temporary files.
+pub(crate) fn folder(runtime: Option<PathBuf>, temporary: &Path) -> PathBuf {
+    runtime.map_or_else(|| temporary.join(own_name()), |runtime| runtime.join("regcred"))
+}
+
+#[cfg(unix)]
+fn own_name() -> String {
+    format!("regcred-{}", rustix::process::getuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn own_name() -> String {
+    "regcred".to_owned()
+}
+
+/// Among temporary files anybody may have made a folder of this name, or a link to another one.
+#[cfg(unix)]
+fn make_private(folder: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(cannot("make", folder, &error)),
+    }
+    let found = folder.symlink_metadata().map_err(|error| cannot("look at", folder, &error))?;
+    let ours = found.is_dir() && found.uid() == rustix::process::getuid().as_raw();
+    if ours && found.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(StoreError::Denied(format!(
+        "{folder:?} is not a folder that only you can write to; remove it, and try again"
+    )))
+}
+
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir_all(folder).map_err(|error| cannot("make", folder, &error))
+}
+
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Failed(format!(
+        "cannot {what} the lock {path:?} ({error}); point XDG_RUNTIME_DIR to a folder that you can write to"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_holds_the_lock() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = folder(Some(temporary.path().into()), Path::new("/nonexistent"));
+        let first = Lock::acquire(&folder).unwrap();
+        let other = std::thread::spawn({
+            let folder = folder.clone();
+            move || {
+                let started = Instant::now();
+                Lock::acquire(&folder).map(|_| started.elapsed())
+            }
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        drop(first);
+        assert!(other.join().unwrap().unwrap() >= Duration::from_millis(40));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_could_have_made_is_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let elsewhere = temporary.path().join("elsewhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, temporary.path().join("link")).unwrap();
+        let error = Lock::acquire(&temporary.path().join("link")).unwrap_err();
+        assert!(matches!(error, StoreError::Denied(_)), "{error}");
+
+        let open = temporary.path().join("open");
+        std::fs::create_dir(&open).unwrap();
+        std::fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        assert!(matches!(Lock::acquire(&open), Err(StoreError::Denied(_))));
+    }
+}

@@ -1,0 +1,243 @@
+//! The rules that hold for every keyring, on one in memory.
+
+#![cfg(test)]
+
+use regcred_core::credential::SecretString;
+use regcred_keyring::memory::Memory;
+use regcred_keyring::{Entry, Login, Status, Store, StoreError};
+use tempfile::TempDir;
+
+/// Longer than the limit of the tests with parts.
+const OLD: &str = "an old secret of thirty bytes.";
+const NEW: &str = "a new secret that is of more than forty bytes";
+
+struct Keyring {
+    memory: Memory,
+    folder: TempDir,
+}
+
+impl Keyring {
+    fn new() -> Self {
+        Self { memory: Memory::default(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn store(&self) -> impl Store {
+        self.memory.store(self.folder.path().join("lock"))
+    }
+
+    fn put(&self, server: &str, username: &str, secret: &str) {
+        self.store().store(server, &login(username, secret)).unwrap();
+    }
+
+    /// User and secret, as `get` finds them.
+    fn get(&self, server: &str) -> Option<(String, String)> {
+        let login = self.store().get(server).unwrap()?;
+        Some((login.username, login.secret.expose().to_owned()))
+    }
+
+    fn list(&self) -> Vec<(String, String)> {
+        let entries = self.store().list().unwrap();
+        entries.into_iter().map(|Entry { server, username }| (server, username)).collect()
+    }
+}
+
+fn login(username: &str, secret: &str) -> Login {
+    Login { username: username.to_owned(), secret: SecretString::new(secret.to_owned()) }
+}
+
+fn pair(a: &str, b: &str) -> (String, String) {
+    (a.to_owned(), b.to_owned())
+}
+
+#[test]
+fn every_spelling_of_a_server_finds_its_login() {
+    let keyring = Keyring::new();
+    keyring.put("https://index.docker.io/v1/", "me", "hub");
+    keyring.put("localhost:5000", "me", "local");
+    for spelling in ["docker.io", "index.docker.io", "https://registry-1.docker.io/v2/", "HTTPS://Docker.IO"]
+    {
+        assert_eq!(keyring.get(spelling), Some(pair("me", "hub")), "{spelling}");
+    }
+    for spelling in ["http://localhost:5000", "https://LOCALHOST:5000/", "localhost:5000/v2/"] {
+        assert_eq!(keyring.get(spelling), Some(pair("me", "local")), "{spelling}");
+    }
+    for other in ["localhost", "localhost:5001", "https://index.docker.io/v1/access-token", "ghcr.io"] {
+        assert_eq!(keyring.get(other), None, "{other}");
+    }
+}
+
+#[test]
+fn a_namespace_goes_before_its_host_and_falls_back_to_it() {
+    let keyring = Keyring::new();
+    keyring.put("quay.io", "me", "host");
+    keyring.put("quay.io/team", "team", "namespace");
+    assert_eq!(keyring.get("quay.io/team"), Some(pair("team", "namespace")));
+    assert_eq!(keyring.get("https://quay.io/team/"), Some(pair("team", "namespace")));
+    assert_eq!(keyring.get("quay.io/other/app"), Some(pair("me", "host")));
+    assert_eq!(keyring.get("quay.io"), Some(pair("me", "host")));
+    keyring.store().erase("quay.io/team").unwrap();
+    assert_eq!(keyring.list(), [pair("quay.io", "me")]);
+}
+
+#[test]
+fn tokens_of_docker_hub_are_nobody_elses() {
+    let keyring = Keyring::new();
+    keyring.put("https://index.docker.io/v1/", "me", "password");
+    keyring.put("https://index.docker.io/v1/refresh-token", "<token>", "refresh");
+    assert_eq!(keyring.get("https://index.docker.io/v1/refresh-token"), Some(pair("<token>", "refresh")));
+    assert_eq!(keyring.get("https://index.docker.io/v1/access-token"), None);
+    keyring.store().erase("docker.io").unwrap();
+    assert_eq!(keyring.list(), [pair("https://index.docker.io/v1/refresh-token", "<token>")]);
+}
+
+#[test]
+fn a_server_has_one_login_whatever_was_stored_before() {
+    let keyring = Keyring::new();
+    keyring.put("ghcr.io", "me", "1");
+    keyring.put("https://ghcr.io", "me", "2");
+    keyring.put("GHCR.io:443", "you", "3");
+    assert_eq!(keyring.list(), [pair("GHCR.io:443", "you")]);
+    assert_eq!(keyring.get("ghcr.io"), Some(pair("you", "3")));
+    keyring.put("GHCR.io:443", "me", "4");
+    assert_eq!(keyring.list(), [pair("GHCR.io:443", "me")]);
+    assert_eq!(keyring.memory.len(), 1);
+}
+
+#[test]
+fn after_erase_nothing_is_found() {
+    let keyring = Keyring::new();
+    keyring.put("ghcr.io", "me", "1");
+    keyring.put("ghcr.io:5000", "me", "other");
+    keyring.store().erase("https://GHCR.IO/v2/").unwrap();
+    assert_eq!(keyring.get("ghcr.io"), None);
+    assert_eq!(keyring.get("ghcr.io:5000"), Some(pair("me", "other")));
+    // Once more, and what never was.
+    keyring.store().erase("ghcr.io").unwrap();
+    keyring.store().erase("nowhere.example").unwrap();
+}
+
+#[test]
+fn what_is_no_server_url_is_equal_to_itself_alone() {
+    let keyring = Keyring::new();
+    keyring.put("me@host", "me", "1");
+    keyring.put("oci://host", "me", "2");
+    assert_eq!(keyring.get("me@host"), Some(pair("me", "1")));
+    assert_eq!(keyring.get("host"), None);
+    keyring.store().erase("me@host").unwrap();
+    assert_eq!(keyring.list(), [pair("oci://host", "me")]);
+}
+
+#[test]
+fn an_empty_secret_is_as_good_as_none() {
+    let keyring = Keyring::new();
+    keyring.put("ghcr.io", "me", "");
+    assert_eq!(keyring.get("ghcr.io"), None);
+    assert_eq!(keyring.list(), [pair("ghcr.io", "me")]);
+}
+
+#[test]
+fn secrets_come_back_to_the_byte() {
+    let keyring = Keyring::new();
+    let long = "ä\n\0".repeat(20_000);
+    for secret in ["p\n\r\t\0q", "ünïcödé 😀", " spaces ", &long] {
+        keyring.put("ghcr.io", "<token>", secret);
+        assert_eq!(keyring.get("ghcr.io"), Some(pair("<token>", secret)));
+    }
+}
+
+#[test]
+fn a_name_with_a_nul_is_refused() {
+    let keyring = Keyring::new();
+    for (server, username) in [("a\0b", "me"), ("ghcr.io", "m\0e")] {
+        let error = keyring.store().store(server, &login(username, "hunter2")).unwrap_err();
+        assert!(matches!(error, StoreError::Unfit(_)), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+    assert!(keyring.memory.is_empty());
+}
+
+#[test]
+fn only_a_server_that_is_surely_absent_is_not_found_while_locked() {
+    let keyring = Keyring::new();
+    keyring.put("https://ghcr.io", "me", "1");
+    keyring.memory.lock(true);
+    for known in ["https://ghcr.io", "ghcr.io", "ghcr.io:443/team"] {
+        assert!(matches!(keyring.store().get(known), Err(StoreError::Locked)), "{known}");
+    }
+    assert_eq!(keyring.get("quay.io"), None);
+    assert!(matches!(keyring.store().erase("ghcr.io"), Err(StoreError::Locked)));
+    keyring.store().erase("quay.io").unwrap();
+    assert!(matches!(keyring.store().list(), Err(StoreError::Locked)));
+    assert!(matches!(keyring.store().store("quay.io", &login("me", "2")), Err(StoreError::Locked)));
+    assert_eq!(keyring.store().status().unwrap(), Status { locked: true, entries: None });
+    keyring.memory.lock(false);
+    assert_eq!(keyring.store().status().unwrap(), Status { locked: false, entries: Some(1) });
+}
+
+#[test]
+fn an_interrupted_store_leaves_the_old_login_or_the_new_and_the_next_one_heals() {
+    for limit in [None, Some(20)] {
+        // In parts, a store takes at most as many changes.
+        for changes in 0..16 {
+            let keyring = Keyring::new();
+            if let Some(limit) = limit {
+                keyring.memory.limit(limit);
+            }
+            keyring.put("ghcr.io", "old", OLD);
+            keyring.memory.fail_after(Some(changes));
+            let stored = keyring.store().store("https://ghcr.io", &login("new", NEW));
+            keyring.memory.fail_after(None);
+
+            let found = keyring.get("ghcr.io").unwrap();
+            let expected = [pair("old", OLD), pair("new", NEW)];
+            assert!(expected.contains(&found), "after {changes} changes: {found:?}");
+            assert!(stored.is_err() || found == expected[1]);
+            assert_eq!(keyring.get("ghcr.io"), Some(found), "after {changes} changes");
+
+            keyring.put("ghcr.io", "last", "last secret");
+            assert_eq!(keyring.get("https://ghcr.io"), Some(pair("last", "last secret")));
+            assert_eq!(keyring.list(), [pair("ghcr.io", "last")], "after {changes} changes");
+            keyring.store().erase("ghcr.io").unwrap();
+            // An interrupted store may leave parts of a login that never was, which only its own user overwrites.
+            if stored.is_ok() || limit.is_none() {
+                assert!(keyring.memory.is_empty(), "after {changes} changes");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_does_not_fit_is_kept_in_parts() {
+    let keyring = Keyring::new();
+    keyring.memory.limit(20);
+    let long = "ü".repeat(150);
+    for secret in
+        ["short", "a secret of twenty b", "a secret of more than twenty bytes", &long, "\0regcred parts a 7"]
+    {
+        keyring.put("ghcr.io", "me", secret);
+        assert_eq!(keyring.get("ghcr.io"), Some(pair("me", secret)));
+        assert_eq!(keyring.list(), [pair("ghcr.io", "me")]);
+    }
+    keyring.put("ghcr.io", "me", "short");
+    assert_eq!(keyring.memory.len(), 1);
+    keyring.put("ghcr.io", "me", &long);
+    keyring.store().erase("ghcr.io").unwrap();
+    assert!(keyring.memory.is_empty());
+}
+
+#[test]
+fn two_dozen_writers_at_once_leave_one_login_a_server() {
+    for servers in [1, 24] {
+        let keyring = Keyring::new();
+        std::thread::scope(|scope| {
+            for number in 0..24 {
+                let keyring = &keyring;
+                scope.spawn(move || {
+                    keyring.put(&format!("h{}.example", number % servers), &format!("u{number}"), "s");
+                });
+            }
+        });
+        assert_eq!(keyring.list().len(), servers);
+        assert_eq!(keyring.memory.len(), servers);
+    }
+}
