@@ -16,6 +16,7 @@ use serde_json::ser::PrettyFormatter;
 
 pub(crate) use progress::Progress;
 pub(crate) use regcred_core::harmless::harmless;
+use regcred_core::harmless::{escape_json, is_harmless};
 
 use crate::failure::{Failure, exit};
 use crate::file::reason;
