@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn no_input_is_ever_quoted() {
-        let deep = [&b"["[..]; 20_000].concat();
+        let deep = vec![b'['; 20_000];
         let inputs: [&[u8]; 7] = [
             b"hunter2",
             b"[\"hunter2\"]",
