@@ -281,11 +281,12 @@ impl CredentialStoreApi for SecretService {
         let mut connection = self.connection();
         let server = spec.get(SERVER).copied();
         let call = connection.search(server, spec.get(USERNAME).copied()).map_err(to_core)?;
-        if server.is_some() {
-            // Whoever looks for one server is after its secret.
+        let paths = connection.found(call).map_err(to_core)?;
+        if server.is_some() && !paths.is_empty() {
+            // Whoever looks for one server is after its secret. A session costs the service more than all the rest,
+            // so there is none for what isn't there: that answer is the one that public pulls wait for.
             connection.begin_session().map_err(to_core)?;
         }
-        let paths = connection.found(call).map_err(to_core)?;
         let items = connection.describe(paths).map_err(to_core)?;
         Ok(items
             .into_iter()
