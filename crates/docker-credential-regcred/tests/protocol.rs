@@ -40,10 +40,6 @@ impl Helper {
     }
 }
 
-fn said(text: &str) -> Result<String, String> {
-    Ok(text.to_owned())
-}
-
 fn refused(text: &str) -> Result<String, String> {
     Err(text.to_owned())
 }
@@ -56,7 +52,7 @@ fn get_answers_as_docker_credential_helpers_do() {
     for blank in ["", " \n", "\r\n\t"] {
         assert_eq!(helper.ask("get", blank), refused("no credentials server URL"));
     }
-    let answer = said("{\"ServerURL\":\"ghcr.io\",\"Username\":\"me\",\"Secret\":\"hunter2\"}\n");
+    let answer = Ok("{\"ServerURL\":\"ghcr.io\",\"Username\":\"me\",\"Secret\":\"hunter2\"}\n".to_owned());
     for input in ["ghcr.io", "ghcr.io\r\n", "  ghcr.io  "] {
         assert_eq!(helper.ask("get", input), answer, "{input:?}");
     }
@@ -77,27 +73,27 @@ fn store_answers_as_docker_credential_helpers_do() {
     assert!(helper.memory.is_empty());
     let folded =
         "{\n\"serverurl\": \"ghcr.io\",\n\"USERNAME\": \"me\",\n\"other\": 1,\n\"secret\": \"s\"\n}\n";
-    assert_eq!(helper.ask("store", folded), said(""));
-    assert_eq!(helper.ask("list", ""), said("{\"ghcr.io\":\"me\"}\n"));
+    assert_eq!(helper.ask("store", folded), Ok(String::new()));
+    assert_eq!(helper.ask("list", ""), Ok("{\"ghcr.io\":\"me\"}\n".to_owned()));
 }
 
 #[test]
 fn erase_and_list_answer_as_docker_credential_helpers_do() {
     let helper = Helper::new();
-    assert_eq!(helper.ask("list", ""), said("{}\n"));
+    assert_eq!(helper.ask("list", ""), Ok("{}\n".to_owned()));
     helper.store("https://index.docker.io/v1/", "me", "1");
     helper.store("quay.io", "you", "2");
     // Whatever is on standard input is of no account.
     let both = "{\"https://index.docker.io/v1/\":\"me\",\"quay.io\":\"you\"}\n";
-    assert_eq!(helper.ask("list", "anything"), said(both));
+    assert_eq!(helper.ask("list", "anything"), Ok(both.to_owned()));
     assert_eq!(helper.ask("erase", ""), refused("no credentials server URL"));
-    assert_eq!(helper.ask("erase", "unknown.example"), said(""));
-    assert_eq!(helper.ask("erase", "docker.io\n"), said(""));
+    assert_eq!(helper.ask("erase", "unknown.example"), Ok(String::new()));
+    assert_eq!(helper.ask("erase", "docker.io\n"), Ok(String::new()));
     assert_eq!(
         helper.ask("get", "https://index.docker.io/v1/"),
         refused("credentials not found in native keychain")
     );
-    assert_eq!(helper.ask("list", ""), said("{\"quay.io\":\"you\"}\n"));
+    assert_eq!(helper.ask("list", ""), Ok("{\"quay.io\":\"you\"}\n".to_owned()));
 }
 
 #[test]
