@@ -9,6 +9,7 @@
 //! - [`mounts`]: programs that see other files than we do at a fixed path.
 //! - [`policy`]: rules of the cluster that refuse what a test creates.
 //! - [`oracle`]: what the kubelet's own code makes of an image and of pull secrets.
+//! - [`secret_service`]: a keyring.
 //! - [`skip`](mod@skip): a test that can't run here says so aloud.
 //!
 //! Run the tests with `cargo xtask test`. Nothing here stands in for a real part; only faults are made up.
@@ -30,6 +31,7 @@ pub mod output;
 pub mod policy;
 pub mod processes;
 pub mod sandbox;
+pub mod secret_service;
 pub mod skip;
 
 pub use cluster::cluster;

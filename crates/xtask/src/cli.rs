@@ -14,7 +14,7 @@ use crate::bench::Bench;
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::process::Identity;
-use crate::{bench, cluster, demo, interrupt, kubernetes, test};
+use crate::{bench, clients, cluster, demo, interrupt, kubernetes, setup, test};
 
 /// The chores of regcred.
 #[derive(Debug, Parser)]
@@ -110,7 +110,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
 
 fn up(environment: &Environment, name: &str, owner: Option<u32>) -> Result<ExitCode> {
     interrupt::catch()?;
+    setup::ensure(environment)?;
     let oracle = kubernetes::oracle(environment)?;
+    let clients = clients::programs(environment)?;
     let up = cluster::up(environment, name, owner.and_then(Identity::of))?;
     let version = up.state.version.as_deref().unwrap_or("of unknown version");
     let news = if up.was_running { "is up already" } else { "is up" };
@@ -119,6 +121,7 @@ fn up(environment: &Environment, name: &str, owner: Option<u32>) -> Result<ExitC
     println!("export KUBECONFIG={}", up.layout.kubeconfig().display());
     println!("export {}={}", test::CLUSTER, up.layout.root().display());
     println!("export {}={}", test::ORACLE, oracle.display());
+    println!("export {}={}", test::CLIENTS, clients.display());
     println!("export PATH={kubectl}:$PATH # its kubectl");
     let name = if name == "default" { String::new() } else { format!(" --name {name}") };
     eprintln!("Take it down with: cargo xtask cluster down{name}");

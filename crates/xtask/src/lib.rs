@@ -2,6 +2,8 @@
 //!
 //! - [`cluster`]: a real Kubernetes API server with etcd and the controller manager, on loopback ports.
 //! - [`kubernetes`]: the programs that such a cluster is made of, built from the published Go modules.
+//! - [`clients`]: docker's CLI and the peers of our credential helper, built likewise.
+//! - [`secret_service`]: a keyring without a desktop.
 //! - [`pass_store`]: a credential helper with a store of its own.
 //! - [`setup`]: the Debian packages that are needed besides.
 //! - [`test`](mod@test): the whole test suite against a throwaway cluster.
@@ -16,15 +18,18 @@
 pub mod bench;
 pub mod cargo;
 pub mod cli;
+pub mod clients;
 pub mod cluster;
 pub mod demo;
 pub mod environment;
 pub mod failure;
+mod go;
 pub mod interrupt;
 pub mod kubernetes;
 pub mod pass_store;
 pub mod process;
 pub mod progress;
+pub mod secret_service;
 pub mod setup;
 pub mod skips;
 pub mod test;

@@ -1,5 +1,6 @@
 //! The programs that tests need and cargo can't bring, and the Debian packages that they come in.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::environment::Environment;
@@ -10,7 +11,7 @@ use crate::progress::Progress;
 struct Package {
     /// Its name for apt.
     name: &'static str,
-    /// The program on `PATH` that shows that it, or something as good, is there.
+    /// The program on `PATH`, or another file by its whole path, that shows that it, or something as good, is there.
     program: &'static str,
     /// What it is for.
     reason: &'static str,
@@ -30,16 +31,25 @@ const PACKAGES: &[Package] = &[
         program: "tinyproxy",
         reason: "a real forward proxy on the way to the API server",
     },
+    Package { name: "docker-registry", program: "docker-registry", reason: "a real registry to log in to" },
+    Package { name: "apache2-utils", program: "htpasswd", reason: "the registry's users" },
+    Package { name: "skopeo", program: "skopeo", reason: "a client of the credential helper; pushes images" },
+    Package { name: "podman", program: "podman", reason: "a client of the credential helper" },
+    Package { name: "gnome-keyring", program: "gnome-keyring-daemon", reason: "a real Secret Service" },
+    Package { name: "dbus", program: "dbus-daemon", reason: "the bus on which a Secret Service is asked" },
+    Package { name: "libsecret-tools", program: "secret-tool", reason: "looks into a Secret Service" },
+    Package {
+        name: "libsecret-1-dev",
+        program: "/usr/include/libsecret-1/libsecret/secret.h",
+        reason: "what docker-credential-secretservice is built with",
+    },
 ];
 
 /// Makes sure that the programs are there: as root on Debian by installing them, elsewhere by saying what is
 /// missing.
 pub fn ensure(environment: &Environment) -> Result<()> {
-    let missing: Vec<&Package> = PACKAGES
-        .iter()
-        .filter(|package| environment.find(package.program).is_none())
-        .filter(|package| !is_in_assets(environment, package.program))
-        .collect();
+    let missing: Vec<&Package> =
+        PACKAGES.iter().filter(|package| !is_there(environment, package.program)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -47,7 +57,7 @@ pub fn ensure(environment: &Environment) -> Result<()> {
     if !rustix::process::geteuid().is_root() || environment.find("apt-get").is_none() {
         let needs: Vec<String> = missing
             .iter()
-            .map(|package| format!("`{}` ({}) is not on PATH", package.program, package.reason))
+            .map(|package| format!("`{}` ({}) is missing", package.program, package.reason))
             .collect();
         return Err(Failure::new(needs.join("; ")).hint(format!(
             "on Debian run: sudo apt-get update && sudo apt-get install --no-install-recommends {}",
@@ -59,6 +69,13 @@ pub fn ensure(environment: &Environment) -> Result<()> {
     apt_get(&[&["install", "--yes", "--no-install-recommends"], names.as_slice()].concat())?;
     progress.done();
     Ok(())
+}
+
+fn is_there(environment: &Environment, program: &str) -> bool {
+    if Path::new(program).is_absolute() {
+        return Path::new(program).exists();
+    }
+    environment.find(program).is_some() || is_in_assets(environment, program)
 }
 
 fn is_in_assets(environment: &Environment, program: &str) -> bool {

@@ -12,6 +12,9 @@ use crate::{cargo, interrupt, skips};
 pub const CLUSTER: &str = "REGCRED_TEST_CLUSTER";
 /// The environment variable through which tests learn where the kubelet oracle is.
 pub const ORACLE: &str = "REGCRED_TEST_ORACLE";
+/// The environment variable through which tests learn where the credential helper's clients and peers are: the
+/// folder of [`crate::clients::programs`].
+pub const CLIENTS: &str = "REGCRED_TEST_CLIENTS";
 /// The environment variable that says how many random cases to try where another program judges them.
 pub const CASES: &str = "REGCRED_TEST_CASES";
 /// The environment variable that makes random cases the same again: the number that a run prints.
@@ -27,10 +30,11 @@ pub fn run(environment: &Environment, arguments: &[OsString], long: bool) -> Res
     crate::setup::ensure(environment)?;
     crate::kubernetes::programs(environment)?;
     let oracle = crate::kubernetes::oracle(environment)?;
+    let clients = crate::clients::programs(environment)?;
     // The end-to-end tests run the programs, and `cargo test -p regcred-tests` alone would not build them.
     cargo::build_programs(environment)?;
     let status = cluster::with_throwaway(environment, "test", |up| {
-        let mut variables = vec![(ORACLE, oracle.as_os_str())];
+        let mut variables = vec![(ORACLE, oracle.as_os_str()), (CLIENTS, clients.as_os_str())];
         variables.extend(long.then_some((CASES, OsStr::new(CASES_OF_A_LONG_RUN))));
         let status = run_against(environment, &up.layout, arguments, &variables)?;
         if !status.success() {
