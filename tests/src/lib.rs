@@ -10,6 +10,7 @@
 //! - [`policy`]: rules of the cluster that refuse what a test creates.
 //! - [`oracle`]: what the kubelet's own code makes of an image and of pull secrets.
 //! - [`secret_service`]: a keyring.
+//! - [`schema`]: what scripts are promised of what a command prints.
 //! - [`skip`](mod@skip): a test that can't run here says so aloud.
 //!
 //! Run the tests with `cargo xtask test`. Nothing here stands in for a real part; only faults are made up.
@@ -31,6 +32,7 @@ pub mod output;
 pub mod policy;
 pub mod processes;
 pub mod sandbox;
+pub mod schema;
 pub mod secret_service;
 pub mod skip;
 

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use regcred_core::credential::SecretString;
 use regcred_core::metadata::check_namespace;
 
-use crate::commands::{create, lint, r#match, version};
+use crate::commands::{create, lint, list, r#match, version};
 use crate::failure::Failure;
 
 /// Create, inspect, check and rotate the pull secrets of a cluster.
@@ -30,6 +30,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Create(Box<create::CreateArgs>),
     Lint(lint::LintArgs),
+    #[command(visible_alias = "ls")]
+    List(list::ListArgs),
     Match(r#match::MatchArgs),
     Version(version::VersionArgs),
 }

@@ -6,6 +6,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use terminal_size::{Width, terminal_size_of};
 
 /// The environment of a run.
 #[derive(Clone)]
@@ -17,6 +18,8 @@ pub struct Environment {
     pub stdin_is_terminal: bool,
     /// Whether standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// How many columns standard output has, if it is a terminal.
+    pub stdout_width: Option<usize>,
 }
 
 impl Environment {
@@ -28,6 +31,7 @@ impl Environment {
             now: Utc::now(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
+            stdout_width: terminal_size_of(std::io::stdout()).map(|(Width(width), _)| width.into()),
         }
     }
 
@@ -39,6 +43,7 @@ impl Environment {
             now: DateTime::UNIX_EPOCH,
             stdin_is_terminal: false,
             stderr_is_terminal: false,
+            stdout_width: None,
         }
     }
 
@@ -50,6 +55,13 @@ impl Environment {
     /// Whether a person can be asked: questions are put on standard error.
     pub fn is_interactive(&self) -> bool {
         self.stdin_is_terminal && self.stderr_is_terminal
+    }
+
+    /// Whether colour may go to standard output (<https://no-color.org>).
+    pub fn stdout_has_colour(&self) -> bool {
+        self.stdout_width.is_some()
+            && self.var("NO_COLOR").is_none()
+            && self.var("TERM").is_none_or(|terminal| terminal != "dumb")
     }
 
     /// The user's home directory.

@@ -12,6 +12,7 @@ mod file;
 mod interrupt;
 mod manifest;
 mod output;
+mod report;
 mod source;
 
 use std::ffi::OsString;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use regcred_core::json::{Json, Kind, names_field};
 use regcred_core::kubelet::Stored;
 use serde_json::Value;
@@ -26,6 +27,14 @@ pub(crate) struct SecretData {
     pub(crate) data: BTreeMap<String, Zeroizing<Vec<u8>>>,
     /// Its annotations.
     pub(crate) annotations: BTreeMap<String, String>,
+    /// Its labels.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Who manages it, if not just people with kubectl; in words.
+    pub(crate) managed_by: Option<String>,
+    /// Whether its data can't be changed.
+    pub(crate) immutable: bool,
+    /// When it was made, if it is in a cluster.
+    pub(crate) created: Option<DateTime<Utc>>,
 }
 
 impl SecretData {
@@ -131,6 +140,10 @@ fn bare_config(json: &Json) -> Option<SecretData> {
         kind: kind.to_owned(),
         data: [(key.to_owned(), Zeroizing::new(json.text().to_vec()))].into(),
         annotations: BTreeMap::new(),
+        labels: BTreeMap::new(),
+        managed_by: None,
+        immutable: false,
+        created: None,
     })
 }
 
@@ -181,6 +194,11 @@ fn secret(manifest: &Value) -> Result<SecretData, String> {
         kind: text(&manifest["type"]).unwrap_or_else(|| "Opaque".to_owned()),
         data,
         annotations: strings(&metadata["annotations"], "annotation")?,
+        labels: strings(&metadata["labels"], "label")?,
+        // What a manifest says of these is not what will be.
+        managed_by: None,
+        created: None,
+        immutable: manifest["immutable"] == true,
     })
 }
 

@@ -73,7 +73,7 @@ impl Kind {
             Self::CronJob => ("apis/batch/v1", "cronjobs", "cronjob"),
             Self::Pod => ("api/v1", "pods", "pod"),
         };
-        Resource { api, plural, singular }
+        Resource { api, plural, singular, page: pages::PAGE }
     }
 
     /// The kind that an owner reference means, if it is one of ours.

@@ -3,7 +3,6 @@
 mod attach;
 mod certificate;
 mod connect;
-#[allow(dead_code, reason = "`list`, `inspect` and `rotate` come to ask it")]
 pub(crate) mod consumers;
 pub(crate) mod create;
 mod exec;
@@ -12,11 +11,9 @@ mod kubeconfig;
 mod list;
 mod namespaces;
 mod owner;
-#[allow(dead_code, reason = "`list`, `inspect` and `rotate` come to ask it")]
 mod pages;
 mod proxy;
 mod reach;
-#[allow(dead_code, reason = "`list`, `inspect` and `rotate` come to ask it")]
 mod references;
 mod retry;
 mod server;
@@ -25,7 +22,7 @@ mod untrusted;
 
 pub(crate) use attach::{Attached, service_account as attach_service_account};
 pub(crate) use connect::{Connection, connect};
-pub(crate) use list::{Scope, pull_secrets, secret};
+pub(crate) use list::{ALL_TYPES, PULL_TYPES, Scope, pull_secret_names, pull_secrets, secret, secret_type};
 pub(crate) use namespaces::with_labels as namespaces_with_labels;
 
 /// How a change is to be made.

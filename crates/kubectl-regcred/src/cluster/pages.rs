@@ -19,8 +19,8 @@ use super::failure::Operation;
 use super::transport::status_of;
 use crate::failure::{Failure, exit};
 
-/// How many objects a page has, as kubectl's.
-const PAGE: u32 = 500;
+/// How many objects a page has, as kubectl's; for [`Resource::page`].
+pub(super) const PAGE: u32 = 500;
 
 /// How often a list is begun. The server keeps the state of a list for minutes, and reading one takes seconds.
 const ATTEMPTS: u32 = 4;
@@ -34,6 +34,8 @@ pub(super) struct Resource {
     pub(super) plural: &'static str,
     /// One of it, as kubectl calls it before its name: `serviceaccount`.
     pub(super) singular: &'static str,
+    /// How many of it a page has at most.
+    pub(super) page: u32,
 }
 
 /// Which objects of a resource are meant.
@@ -126,7 +128,7 @@ where
         server: &connection.server,
     };
     for _ in 0..ATTEMPTS {
-        let mut params = ListParams { limit: Some(PAGE), ..ListParams::default() };
+        let mut params = ListParams { limit: Some(resource.page), ..ListParams::default() };
         params.label_selector = selection.labels.map(str::to_owned);
         params.field_selector = selection.fields.map(str::to_owned);
         let mut kept = S::default();

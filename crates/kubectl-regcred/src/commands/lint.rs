@@ -73,8 +73,7 @@ struct Linted {
 pub(crate) fn run(args: &LintArgs, cluster: &ClusterArgs, environment: &Environment) -> Result<u8, Failure> {
     let mut linted = Vec::new();
     if args.filename.is_empty() {
-        let secrets = super::block_on(from_cluster(args, cluster, environment))?;
-        linted.extend(secrets.into_iter().map(|secret| look_at(None, secret, environment)));
+        linted = super::block_on(from_cluster(args, cluster, environment))?;
     }
     for path in &args.filename {
         let secrets = manifest::read(path)?;
@@ -97,18 +96,23 @@ async fn from_cluster(
     args: &LintArgs,
     cluster: &ClusterArgs,
     environment: &Environment,
-) -> Result<Vec<SecretData>, Failure> {
+) -> Result<Vec<Linted>, Failure> {
     let connection = cluster::connect(cluster, environment).await?;
+    let look_at = |secret| look_at(None, secret, environment);
     if args.names.is_empty() {
-        let namespace = (!args.all_namespaces).then_some(connection.namespace.as_str());
-        return cluster::pull_secrets(&connection, Scope { namespace, selector: args.selector.as_deref() })
-            .await;
+        let scope = Scope {
+            namespace: (!args.all_namespaces).then_some(connection.namespace.as_str()),
+            selector: args.selector.as_deref(),
+            fields: None,
+            types: cluster::ALL_TYPES,
+        };
+        return cluster::pull_secrets(&connection, scope, look_at).await;
     }
-    let mut secrets = Vec::new();
+    let mut linted = Vec::new();
     for name in &args.names {
-        secrets.push(cluster::secret(&connection, &connection.namespace, name).await?);
+        linted.push(look_at(cluster::secret(&connection, &connection.namespace, name).await?));
     }
-    Ok(secrets)
+    Ok(linted)
 }
 
 fn look_at(file: Option<PathBuf>, secret: SecretData, environment: &Environment) -> Linted {

@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod lint;
+pub(crate) mod list;
 pub(crate) mod r#match;
 pub(crate) mod version;
 
@@ -14,6 +15,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
     match cli.command {
         Command::Create(args) => create::run(&args, &cli.cluster, environment),
         Command::Lint(args) => lint::run(&args, &cli.cluster, environment),
+        Command::List(args) => list::run(&args, &cli.cluster, environment).map(|()| exit::DONE),
         Command::Match(args) => r#match::run(&args, &cli.cluster, environment),
         Command::Version(args) => version::run(&args).map(|()| exit::DONE),
     }

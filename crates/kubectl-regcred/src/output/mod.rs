@@ -3,23 +3,28 @@
 //! What is printed may hold text that others wrote (names, server messages, helper output), so control and
 //! bidirectional characters are taken out of every line for people, and JSON and YAML escape them.
 
+mod escape_json;
 mod progress;
+pub(crate) mod table;
+mod time;
 mod yaml;
 
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use clap::error::{ContextKind, ErrorKind};
-use serde_json::Value;
+use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
 pub(crate) use progress::Progress;
 pub(crate) use regcred_core::harmless::harmless;
-use regcred_core::harmless::{escape_json, is_harmless};
+use regcred_core::harmless::is_harmless;
+pub(crate) use time::{age, expires};
 
 use crate::failure::{Failure, exit};
 use crate::file::reason;
+use escape_json::EscapeJson;
 
 /// Prints one line of data.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
@@ -35,7 +40,7 @@ pub(crate) enum ObjectFormat {
 
 impl ObjectFormat {
     /// Prints an object.
-    pub(crate) fn print(self, object: &Value) -> Result<(), Failure> {
+    pub(crate) fn print(self, object: &impl Serialize) -> Result<(), Failure> {
         match self {
             Self::Json => json(object),
             Self::Yaml => yaml(object),
@@ -43,24 +48,23 @@ impl ObjectFormat {
     }
 }
 
-/// Prints an object as kubectl prints JSON: indented by four spaces.
-pub(crate) fn json(object: &Value) -> Result<(), Failure> {
-    write_stdout(&to_json(object)?)
+/// Prints an object as kubectl prints JSON: indented by four spaces. It is written as it is made, for it can be
+/// long.
+pub(crate) fn json(object: &impl Serialize) -> Result<(), Failure> {
+    let mut out = EscapeJson(BufWriter::with_capacity(1 << 16, io::stdout().lock()));
+    let formatter = PrettyFormatter::with_indent(b"    ");
+    let mut writer = serde_json::Serializer::with_formatter(&mut out, formatter);
+    let written = object.serialize(&mut writer).map_err(io::Error::from);
+    written_stdout(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
 }
 
 /// Prints an object as kubectl prints YAML: with sorted keys.
-pub(crate) fn yaml(object: &Value) -> Result<(), Failure> {
-    let yaml = yaml::to_yaml(object)?;
+pub(crate) fn yaml(object: &impl Serialize) -> Result<(), Failure> {
+    let object = serde_json::to_value(object)
+        .map_err(|error| Failure::new(exit::FAILED, format!("can't write YAML: {error}")))?;
+    let yaml = yaml::to_yaml(&object)?;
     // JSON is YAML too, and the writer of JSON can be made to escape these.
-    if is_harmless(&yaml) { write_stdout(&yaml) } else { json(object) }
-}
-
-fn to_json(object: &Value) -> Result<String, Failure> {
-    let mut out = Vec::new();
-    let mut writer = serde_json::Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
-    let written = serde::Serialize::serialize(object, &mut writer);
-    written.map_err(|error| Failure::new(exit::FAILED, format!("can't write JSON: {error}")))?;
-    Ok(format!("{}\n", escape_json(&String::from_utf8_lossy(&out))))
+    if is_harmless(&yaml) { write_stdout(&yaml) } else { json(&object) }
 }
 
 /// Tells the user something that is no error, on stderr.
@@ -105,7 +109,11 @@ pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
 
 fn write_stdout(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    written_stdout(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+fn written_stdout(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => {
