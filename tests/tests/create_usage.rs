@@ -66,7 +66,10 @@ fn exactly_one_source_is_asked_for() {
     refused(&with(&["--from-file=x"]), &several);
     refused(&["regcred", "--from-docker-config", "--from-file=x"], &several);
     refused(&["regcred", "--from-docker-config", "--docker-server=ghcr.io"], &several);
-    refused(&with(&["--registry=ghcr.io"]), &["--registry goes with --from-docker-config or --from-secret"]);
+    refused(
+        &with(&["--registry=ghcr.io"]),
+        &["--registry goes with --from-docker-config, --from-keyring or --from-secret"],
+    );
 }
 
 #[test]

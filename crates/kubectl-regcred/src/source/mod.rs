@@ -7,6 +7,7 @@ mod flags;
 mod from_env;
 mod from_file;
 mod helper;
+mod keyring;
 mod prompt;
 mod secret;
 mod select;
@@ -58,13 +59,17 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "PATH", require_equals = true)]
     #[expect(clippy::option_option, reason = "clap's type for a flag whose value may be left out")]
     from_docker_config: Option<Option<PathBuf>>,
+    /// Take credentials from the keyring in which docker-credential-regcred keeps them
+    #[arg(long)]
+    from_keyring: bool,
     /// Take the credentials of another pull secret
     #[arg(long, value_name = "[NAMESPACE/]NAME")]
     from_secret: Option<String>,
     /// With --from-secret, the context of the cluster that has it [default: the one to create in]
     #[arg(long, value_name = "CONTEXT", requires = "from_secret")]
     from_context: Option<String>,
-    /// With --from-docker-config or --from-secret, only the credentials of this registry (repeatable)
+    /// With --from-docker-config, --from-keyring or --from-secret, only the credentials of this registry
+    /// (repeatable)
     #[arg(long, value_name = "HOST")]
     registry: Vec<String>,
     /// How long a credential helper may take to answer
@@ -92,6 +97,7 @@ const SOURCES: &str = "give exactly one source:\n  \
     --docker-username USER --password-stdin [--docker-server SERVER]\n  \
     --from-env USER_VAR,PASS_VAR [--docker-server SERVER]\n  \
     --from-docker-config[=PATH] [--registry HOST]...\n  \
+    --from-keyring [--registry HOST]...\n  \
     --from-secret [NAMESPACE/]NAME [--registry HOST]...\n  \
     --from-file [KEY=]PATH";
 
@@ -106,13 +112,17 @@ impl SourceArgs {
     fn check_choice(&self, environment: &Environment) -> Result<(), Failure> {
         let direct = self.password_stdin || self.from_env.is_some();
         let files = !self.from_file.is_empty();
-        let held = usize::from(self.from_docker_config.is_some()) + usize::from(self.from_secret.is_some());
+        let held = usize::from(self.from_docker_config.is_some())
+            + usize::from(self.from_keyring)
+            + usize::from(self.from_secret.is_some());
         // kubectl lets --from-file win over its other flags.
         let flags = !files && self.has_docker_flags();
         let sources = held + usize::from(files) + usize::from(direct || flags);
         if !self.registry.is_empty() && held == 0 {
-            return Err(Failure::usage("--registry goes with --from-docker-config or --from-secret")
-                .hint("with --docker-username, name the registry with --docker-server"));
+            return Err(Failure::usage(
+                "--registry goes with --from-docker-config, --from-keyring or --from-secret",
+            )
+            .hint("with --docker-username, name the registry with --docker-server"));
         }
         let can_ask = environment.is_interactive();
         match sources {
@@ -141,6 +151,8 @@ pub(crate) async fn gather(
     let content = if let Some(path) = &args.from_docker_config {
         let holders = docker_config::holders(path.as_deref(), args.helper_timeout, environment)?;
         Content::Credentials(select::select(&holders, &args.registry).await?)
+    } else if args.from_keyring {
+        Content::Credentials(keyring::gather(&args.registry, environment).await?)
     } else if let Some(reference) = &args.from_secret {
         let context = args.from_context.as_deref();
         let (holder, origin) = secret::holder(reference, context, cluster, environment).await?;

@@ -22,9 +22,9 @@ pub(super) struct Holder {
 }
 
 /// A login, and who gave it.
-struct Found {
-    login: Login,
-    holder: String,
+pub(super) struct Found {
+    pub(super) login: Login,
+    pub(super) holder: String,
 }
 
 /// The credentials of these registries, or of all that the holders name if there are none, by the key that the
@@ -130,7 +130,7 @@ fn docker_key(registry: &str) -> String {
 }
 
 /// The credential, if it is one that the kubelet can use.
-fn usable(registry: &str, found: Found) -> Result<Credential, Failure> {
+pub(super) fn usable(registry: &str, found: Found) -> Result<Credential, Failure> {
     let token = match found.login {
         Login::Password(credential) => {
             check(registry, &credential)?;
