@@ -6,6 +6,7 @@
 //! - [`leak`]: whether a secret can be found where it must not be.
 //! - [`fault_proxy`]: a network that loses answers, in front of the real API server.
 //! - [`forward_proxy`]: a real HTTP proxy on the way to it.
+//! - [`kernel_keyring`]: the kernel's keyring of a user whom nobody else is.
 //! - [`mounts`]: programs that see other files than we do at a fixed path.
 //! - [`policy`]: rules of the cluster that refuse what a test creates.
 //! - [`oracle`]: what the kubelet's own code makes of an image and of pull secrets.
@@ -25,6 +26,7 @@
 pub mod cluster;
 pub mod fault_proxy;
 pub mod forward_proxy;
+pub mod kernel_keyring;
 pub mod leak;
 pub mod mounts;
 pub mod oracle;

@@ -33,8 +33,10 @@ const PROMPT: &str = "org.freedesktop.Secret.Prompt";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// The attributes that all items of docker's helper have, and no others.
-const MARKS: [(&str, &str); 3] =
-    [("xdg:schema", "io.docker.Credentials"), ("label", "Docker Credentials"), ("docker_cli", "1")];
+const MARKS: [(&str, &str); 2] = [("label", "Docker Credentials"), ("docker_cli", "1")];
+
+/// What they have besides. It is not looked for: gnome-keyring doesn't find it before it was ever unlocked.
+const SCHEMA: (&str, &str) = ("xdg:schema", "io.docker.Credentials");
 
 /// A secret as it travels: session, initialisation vector, encrypted bytes, content type.
 type Envelope = (Path<'static>, Vec<u8>, Vec<u8>, String);
@@ -161,6 +163,7 @@ impl Connection {
         properties.insert(format!("{ITEM}.Label"), Variant(Box::new(server.to_owned())));
         let attributes: HashMap<String, String> = attributes(Some(server), Some(username))
             .into_iter()
+            .chain([SCHEMA])
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         properties.insert(format!("{ITEM}.Attributes"), Variant(Box::new(attributes)));
