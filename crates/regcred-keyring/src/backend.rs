@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use keyring_core::CredentialStore;
 
+use crate::names::Names;
 use crate::store::StoreError;
 
 /// The attribute, and the key of a search, that holds the server URL.
@@ -25,9 +26,14 @@ pub(crate) trait Backend: Send + Sync {
     /// Whether secrets can't be read now.
     fn is_locked(&self) -> Result<bool, StoreError>;
 
-    /// The longest secret that fits into one entry, in bytes, where longer ones can be split.
+    /// The longest secret that fits into one entry, in bytes, where longer ones are split.
     fn part_limit(&self) -> Option<usize> {
         None
+    }
+
+    /// The entries that hold parts of such secrets.
+    fn parts(&self) -> Result<Vec<(keyring_core::Entry, Names)>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

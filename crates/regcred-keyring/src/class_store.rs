@@ -3,12 +3,11 @@
 use std::cmp::Reverse;
 use std::path::PathBuf;
 
-use keyring_core::Error;
 use regcred_core::credential::SecretString;
 use regcred_core::server::Server;
 use zeroize::Zeroizing;
 
-use crate::backend::{Backend, Found, from_core};
+use crate::backend::{Backend, Found};
 use crate::lock::Lock;
 use crate::parts;
 use crate::store::{Entry, Login, Status, Store, StoreError};
@@ -69,14 +68,6 @@ impl ClassStore {
         }
         Ok(None)
     }
-
-    fn remove(&self, found: &Found) -> Result<(), StoreError> {
-        match found.entry.delete_credential() {
-            Ok(()) | Err(Error::NoEntry) => {}
-            Err(error) => return Err(from_core(error)),
-        }
-        parts::remove_all(self.backend.as_ref(), found)
-    }
 }
 
 impl Store for ClassStore {
@@ -113,15 +104,18 @@ impl Store for ClassStore {
             if is_new && !kept {
                 kept = true;
             } else {
-                self.remove(&found)?;
+                parts::remove(&found.entry)?;
             }
         }
-        Ok(())
+        parts::remove_orphans(self.backend.as_ref())
     }
 
     fn erase(&self, server: &str) -> Result<(), StoreError> {
         let _lock = Lock::acquire(&self.lock_folder)?;
-        self.of_class(server)?.iter().try_for_each(|found| self.remove(found))
+        for found in self.of_class(server)? {
+            parts::remove(&found.entry)?;
+        }
+        parts::remove_orphans(self.backend.as_ref())
     }
 
     fn list(&self) -> Result<Vec<Entry>, StoreError> {

@@ -8,13 +8,13 @@
 //! Nothing here ever writes a secret to a file.
 
 mod backend;
+mod by_name;
 pub mod choice;
 pub mod class_store;
 #[cfg(target_os = "linux")]
 pub mod keyutils;
 mod lock;
 pub mod memory;
-#[cfg(any(target_os = "linux", target_os = "macos", target_os = "windows"))]
 mod names;
 #[cfg(any(target_os = "macos", target_os = "windows"))]
 mod native;

@@ -9,9 +9,9 @@ use keyring_core::api::{CredentialApi, CredentialStoreApi};
 use keyring_core::{Credential, Entry, Error, Result};
 use zeroize::Zeroizing;
 
-use crate::backend::{Backend, Found, MODIFIED, Own, SERVER, USERNAME, to_core};
+use crate::backend::{MODIFIED, Own, SERVER, USERNAME, to_core};
+use crate::by_name::ByName;
 use crate::class_store::ClassStore;
-use crate::parts;
 use crate::store::StoreError;
 
 /// What the keyring holds, shared by all that use it. A copy is the same keyring.
@@ -39,18 +39,24 @@ impl Memory {
     pub fn store(&self, lock_folder: PathBuf) -> ClassStore {
         let this = self.clone();
         let own = Own { store: Arc::new(self.clone()), is_locked: move || Ok(this.state().locked) };
-        let limit = self.state().limit;
-        ClassStore::new(Box::new(Limited { own, limit }), lock_folder)
+        ClassStore::new(Box::new(own), lock_folder)
+    }
+
+    /// The same, with entries that are known by one name each and hold at most `limit` bytes, as on Windows.
+    pub fn store_by_name(&self, limit: usize, lock_folder: PathBuf) -> ClassStore {
+        self.state().limit = Some(limit);
+        let by_name = ByName {
+            store: Arc::new(self.clone()),
+            name: |entry| entry.get_specifiers().map(|(name, _)| name),
+            modifiers: |_| HashMap::new(),
+            limit: Some(limit),
+        };
+        ClassStore::new(Box::new(by_name), lock_folder)
     }
 
     /// Locks the keyring, or unlocks it.
     pub fn lock(&self, locked: bool) {
         self.state().locked = locked;
-    }
-
-    /// From now on a secret of more than `bytes` doesn't fit into one entry.
-    pub fn limit(&self, bytes: usize) {
-        self.state().limit = Some(bytes);
     }
 
     /// After this many changes every further one fails, as if the process had been killed there.
@@ -86,31 +92,6 @@ impl State {
             }
             None => Ok(()),
         }
-    }
-}
-
-struct Limited<L> {
-    own: Own<L>,
-    limit: Option<usize>,
-}
-
-impl<L: Fn() -> std::result::Result<bool, StoreError> + Send + Sync> Backend for Limited<L> {
-    fn find(&self, server: Option<&str>) -> std::result::Result<Vec<Found>, StoreError> {
-        let mut found = self.own.find(server)?;
-        found.retain(|found| !found.names.as_ref().is_some_and(|(server, _)| parts::is_part(server)));
-        Ok(found)
-    }
-
-    fn entry(&self, server: &str, username: &str) -> std::result::Result<Entry, StoreError> {
-        self.own.entry(server, username)
-    }
-
-    fn is_locked(&self) -> std::result::Result<bool, StoreError> {
-        self.own.is_locked()
-    }
-
-    fn part_limit(&self) -> Option<usize> {
-        self.limit
     }
 }
 

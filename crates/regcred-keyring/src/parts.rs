@@ -76,10 +76,22 @@ pub(crate) fn read(backend: &dyn Backend, found: &Found) -> Result<Option<Zeroiz
     Ok(Some(whole))
 }
 
-/// Removes whatever parts an entry that is gone had.
-pub(crate) fn remove_all(backend: &dyn Backend, found: &Found) -> Result<(), StoreError> {
-    let (Some(_), Some((server, username))) = (backend.part_limit(), &found.names) else { return Ok(()) };
-    GENERATIONS.iter().try_for_each(|&generation| remove_from(backend, generation, 0, server, username))
+/// Removes the parts whose main entry is gone, or was never written because its process was killed.
+pub(crate) fn remove_orphans(backend: &dyn Backend) -> Result<(), StoreError> {
+    let parts = backend.parts()?;
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let whole: Vec<_> = backend.find(None)?.into_iter().filter_map(|found| found.names).collect();
+    for (part, names) in parts {
+        let of = names.server.strip_prefix(PART).and_then(|rest| rest.split_once(' '));
+        let is_used =
+            of.is_some_and(|(_, server)| whole.iter().any(|(s, u)| s == server && *u == names.username));
+        if !is_used {
+            remove(&part)?;
+        }
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy)]
@@ -120,13 +132,20 @@ fn remove_from(
     username: &str,
 ) -> Result<(), StoreError> {
     for number in first.. {
-        match part_entry(backend, generation, number, server, username)?.delete_credential() {
-            Ok(()) => {}
-            Err(Error::NoEntry) => break,
-            Err(error) => return Err(from_core(error)),
+        if !remove(&part_entry(backend, generation, number, server, username)?)? {
+            break;
         }
     }
     Ok(())
+}
+
+/// Removes an entry; whether it was there.
+pub(crate) fn remove(entry: &keyring_core::Entry) -> Result<bool, StoreError> {
+    match entry.delete_credential() {
+        Ok(()) => Ok(true),
+        Err(Error::NoEntry) => Ok(false),
+        Err(error) => Err(from_core(error)),
+    }
 }
 
 fn get(entry: &keyring_core::Entry) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
