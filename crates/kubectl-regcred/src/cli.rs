@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use regcred_core::credential::SecretString;
 use regcred_core::metadata::check_namespace;
 
-use crate::commands::{create, lint, list, r#match, version};
+use crate::commands::{create, lint, list, r#match, set, unset, version};
 use crate::failure::Failure;
 
 /// Create, inspect, check and rotate the pull secrets of a cluster.
@@ -33,6 +33,8 @@ pub(crate) enum Command {
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
     Match(r#match::MatchArgs),
+    Set(Box<set::SetArgs>),
+    Unset(unset::UnsetArgs),
     Version(version::VersionArgs),
 }
 

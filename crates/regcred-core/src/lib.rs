@@ -14,5 +14,6 @@ pub mod kubelet;
 pub mod lint;
 pub mod metadata;
 pub mod pattern;
+pub mod plan;
 pub mod pull_secret;
 pub mod server;

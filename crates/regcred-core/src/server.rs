@@ -262,6 +262,14 @@ pub fn pull_secret_key(key: &str) -> String {
     scheme + rest
 }
 
+/// Whether two registry keys name one server; what is no server URL (a pattern, say) is compared as it is.
+pub fn same_registry(a: &str, b: &str) -> bool {
+    match (Server::parse(a), Server::parse(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
 /// Whether `key` already has the host, in the case and without the port, that the kubelet compares with.
 fn names_docker_io(key: &str) -> bool {
     let (_, rest) = split_scheme(key);

@@ -12,6 +12,7 @@ use regcred_core::credential::{Login, encode_auth};
 use regcred_core::docker_config::{DockerConfig, Form};
 use regcred_core::pull_secret::{PullSecret, TYPE};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::failure::{Operation, tried};
 use super::reach::is_lost;
@@ -84,14 +85,20 @@ pub(crate) async fn create(
     options: &ChangeOptions,
 ) -> Result<Secret, Failure> {
     let created = create_and_read_back(connection, namespace, secret, options).await;
-    created.map_err(|failure| without_data(failure, secret))
+    let name = secret.metadata.name.as_deref().unwrap_or_default();
+    let sent = secret.data.iter().flatten().map(|(_, value)| value.0.as_slice());
+    created.map_err(|failure| without_data(failure, name, sent))
 }
 
 /// An admission rule or a gateway may put what was sent into its message.
-fn without_data(failure: Failure, secret: &Secret) -> Failure {
-    let quotes = secret.data.iter().flatten().any(|(_, value)| {
-        let text = String::from_utf8_lossy(&value.0).into_owned();
-        let config = DockerConfig::parse(value.0.clone(), Form::Config).ok();
+pub(super) fn without_data<'a>(
+    failure: Failure,
+    name: &str,
+    sent: impl IntoIterator<Item = &'a [u8]>,
+) -> Failure {
+    let quotes = sent.into_iter().any(|value| {
+        let text = Zeroizing::new(String::from_utf8_lossy(value).into_owned());
+        let config = DockerConfig::parse(value, Form::Config).ok();
         let logins =
             config.iter().flat_map(DockerConfig::entries).filter_map(|entry| entry.login().ok().flatten());
         let passwords = logins.filter_map(|login| match login {
@@ -103,14 +110,13 @@ fn without_data(failure: Failure, secret: &Secret) -> Failure {
         // The server may cut its message short, so the beginning is enough.
         let begins = |text: &str| text.chars().take(24).collect::<String>();
         let mut secrets: Vec<_> = passwords.flatten().collect();
-        secrets.extend([begins(&text), begins(&STANDARD.encode(&value.0))]);
+        secrets.extend([begins(&text), begins(&STANDARD.encode(value))]);
         // Shorter ones are found in any sentence.
         secrets.iter().any(|secret| secret.len() >= 8 && failure.message.contains(secret.as_str()))
     });
     if !quotes {
         return failure;
     }
-    let name = secret.metadata.name.as_deref().unwrap_or_default();
     let message =
         format!("the cluster refused secret/{name}, in words that quote its data and so are not shown");
     Failure { message, ..failure }

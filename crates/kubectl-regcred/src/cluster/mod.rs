@@ -1,7 +1,9 @@
 //! Reading and changing the cluster's objects. Kubernetes' own types stay in here.
 
 mod attach;
+pub(crate) mod bulk;
 mod certificate;
+mod change;
 mod connect;
 pub(crate) mod consumers;
 pub(crate) mod create;
@@ -13,6 +15,7 @@ mod namespaces;
 mod owner;
 mod pages;
 mod proxy;
+pub(crate) mod pull_secrets;
 mod reach;
 mod references;
 mod retry;
@@ -20,7 +23,8 @@ mod server;
 mod transport;
 mod untrusted;
 
-pub(crate) use attach::{Attached, service_account as attach_service_account};
+pub(crate) use attach::service_account as attach_service_account;
+pub(crate) use change::Changed;
 pub(crate) use connect::{Connection, connect};
 pub(crate) use list::{ALL_TYPES, PULL_TYPES, Scope, pull_secret_names, pull_secrets, secret, secret_type};
 pub(crate) use namespaces::with_labels as namespaces_with_labels;

@@ -3,27 +3,20 @@
 mod plan;
 mod targets;
 
-use std::time::Duration;
-
-use chrono::{DateTime, Utc};
-use clap::{Args, ValueEnum};
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use clap::Args;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 
+use super::flags::{ChangeArgs, DryRun, ExpiryArgs, Format};
 use crate::cli::ClusterArgs;
 use crate::cluster::create::{to_kubernetes, to_object};
-use crate::cluster::{self, Attached, ChangeOptions, Connection};
+use crate::cluster::{self, ChangeOptions, Changed, Connection, bulk};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
 use crate::output;
 use crate::source::{SourceArgs, gather};
 use plan::{Plan, warn_of_findings};
 use targets::{TargetArgs, Targets};
-
-/// How many namespaces are worked in at once: fast, and gentle to the API server.
-const CONCURRENCY: usize = 8;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,39 +66,17 @@ pub(crate) struct CreateArgs {
     /// An annotation for the Secret (repeatable)
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Secret")]
     annotation: Vec<String>,
-    /// When the credential expires, as 2030-01-31T12:00:00Z [default: what its token says, if it is one]
-    #[arg(long, value_name = "TIME", conflicts_with = "expires_in", help_heading = "Secret")]
-    expires_at: Option<DateTime<Utc>>,
-    /// In how long the credential expires, such as 12h or 90d
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, help_heading = "Secret")]
-    expires_in: Option<Duration>,
+    #[command(flatten)]
+    expiry: ExpiryArgs,
     /// Create the Secret although it would fail every pull of the pods that name it, and attach it to a service
     /// account that somebody else manages
     #[arg(long, help_heading = "Secret")]
     force: bool,
-    /// Only show what would be created: with `client` nothing is sent, with `server` the server tries it
-    #[arg(long, value_name = "MODE", default_value = "none", help_heading = "Output")]
-    dry_run: DryRun,
+    #[command(flatten)]
+    change: ChangeArgs,
     /// Print the Secret, its data included, or its name
     #[arg(short, long, value_name = "FORMAT", help_heading = "Output")]
     output: Option<Format>,
-    /// Who the change is recorded for
-    #[arg(long, value_name = "NAME", default_value = "kubectl-regcred", help_heading = "Output")]
-    field_manager: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DryRun {
-    None,
-    Client,
-    Server,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Json,
-    Yaml,
-    Name,
 }
 
 /// What came of one namespace.
@@ -118,7 +89,7 @@ struct Outcome {
 /// The Secret as it is now, and what became of the service accounts.
 struct Done {
     secret: Secret,
-    attached: Vec<(String, Result<Attached, Failure>)>,
+    attached: Vec<(String, Result<Changed, Failure>)>,
 }
 
 pub(crate) fn run(
@@ -131,15 +102,15 @@ pub(crate) fn run(
 
 async fn create(args: &CreateArgs, cluster: &ClusterArgs, environment: &Environment) -> Result<u8, Failure> {
     let plan = Plan::of(args, environment)?;
-    let targets = Targets::of(&args.targets, cluster, args.dry_run == DryRun::Client)?;
+    let targets = Targets::of(&args.targets, cluster, args.change.dry_run == DryRun::Client)?;
     // Before anything else can read standard input: an exec plugin of the kubeconfig may.
     let secret = plan.secret(gather(&args.source, cluster, environment).await?)?;
     warn_of_findings(&secret, environment.now, args.force)?;
     let secret = to_kubernetes(&secret);
 
-    if args.dry_run == DryRun::Client {
+    if args.change.dry_run == DryRun::Client {
         let attached: Vec<_> =
-            targets.accounts.iter().map(|account| (account.clone(), Ok(Attached::Added))).collect();
+            targets.accounts.iter().map(|account| (account.clone(), Ok(Changed::Done))).collect();
         let outcomes = targets.named_or_none().into_iter().map(|namespace| {
             let done =
                 Done { secret: in_namespace(&secret, namespace.as_deref()), attached: attached.clone() };
@@ -152,25 +123,41 @@ async fn create(args: &CreateArgs, cluster: &ClusterArgs, environment: &Environm
     single.namespace.clear();
     let connection = cluster::connect(&single, environment).await?;
     let namespaces = targets.resolve(&connection).await?;
-    let options =
-        ChangeOptions { dry_run: args.dry_run == DryRun::Server, field_manager: args.field_manager.clone() };
-    let mut progress = output::Progress::new(namespaces.len(), environment.stderr_is_terminal);
-    let work = stream::iter(&namespaces).map(|namespace| {
-        let secret = in_namespace(&secret, Some(namespace));
+    let options = args.change.options();
+    let mut progress = output::Progress::new(namespaces.len(), "namespaces", environment.stderr_is_terminal);
+    let total = namespaces.len();
+    let work = |namespace: String| {
+        let secret = in_namespace(&secret, Some(&namespace));
         let (connection, options, targets) = (&connection, &options, &targets);
         async move {
-            let result = create_in(connection, namespace, &secret, targets, options, args.force).await;
-            Outcome { namespace: Some(namespace.clone()), result }
+            let result = create_in(connection, &namespace, &secret, targets, options, args.force).await;
+            Outcome { namespace: Some(namespace), result }
         }
-    });
-    let mut work = work.buffered(CONCURRENCY);
-    let mut outcomes = Vec::new();
-    while let Some(outcome) = work.next().await {
-        outcomes.push(outcome);
+    };
+    let count = |_, _: &_| {
         progress.step();
-    }
+        Ok(())
+    };
+    let (ended, interrupted) = bulk::run(namespaces.clone(), work, count).await?;
     progress.clear();
-    report(&outcomes, args, &targets)
+    let outcomes = ended.into_iter().zip(namespaces).filter_map(|(ended, namespace)| match ended {
+        bulk::Progress::Finished(outcome) => Some(outcome),
+        bulk::Progress::Unknown => {
+            let message = format!(
+                "interrupted; whether the Secret was created in namespace {namespace:?} is not known"
+            );
+            let result = Err(Failure::new(exit::INTERRUPTED, message));
+            Some(Outcome { namespace: Some(namespace), result })
+        }
+        bulk::Progress::NotBegun => None,
+    });
+    let outcomes: Vec<_> = outcomes.collect();
+    let code = report(&outcomes, args, &targets)?;
+    if interrupted {
+        let message = format!("interrupted; {} of {total} namespaces were not begun", total - outcomes.len());
+        return Err(Failure::new(exit::INTERRUPTED, message).hint("the same command again does the rest"));
+    }
+    Ok(code)
 }
 
 async fn create_in(
@@ -205,7 +192,7 @@ fn report(outcomes: &[Outcome], args: &CreateArgs, targets: &Targets) -> Result<
     match args.output {
         None => {
             for (outcome, done) in &done {
-                print(outcome, done, args.dry_run, targets.is_bulk)?;
+                print(outcome, done, args.change.dry_run, targets.is_bulk)?;
             }
         }
         Some(Format::Name) => {
@@ -256,11 +243,7 @@ fn failures(outcomes: &[Outcome]) -> Vec<Failure> {
 }
 
 fn print(outcome: &Outcome, done: &Done, dry_run: DryRun, is_bulk: bool) -> Result<(), Failure> {
-    let suffix = match dry_run {
-        DryRun::None => "",
-        DryRun::Client => " (dry run)",
-        DryRun::Server => " (server dry run)",
-    };
+    let suffix = dry_run.suffix();
     let place = match &outcome.namespace {
         Some(namespace) if is_bulk => format!(" in namespace {namespace}"),
         _ => String::new(),
@@ -269,8 +252,8 @@ fn print(outcome: &Outcome, done: &Done, dry_run: DryRun, is_bulk: bool) -> Resu
     output::line(&format!("secret/{secret} created{place}{suffix}"))?;
     for (account, result) in &done.attached {
         let change = match result {
-            Ok(Attached::Added) => "attached",
-            Ok(Attached::Already) => "was attached already",
+            Ok(Changed::Done) => "attached",
+            Ok(Changed::AlreadySo) => "was attached already",
             Err(_) => continue,
         };
         output::line(&format!("secret/{secret} {change} to serviceaccount/{account}{place}{suffix}"))?;

@@ -1,10 +1,16 @@
 //! The commands, a file each: its arguments, its help and what it does.
 
 pub(crate) mod create;
+mod findings;
+mod flags;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod r#match;
+pub(crate) mod set;
+pub(crate) mod unset;
 pub(crate) mod version;
+
+use std::collections::BTreeMap;
 
 use crate::cli::{Cli, Command};
 use crate::environment::Environment;
@@ -17,8 +23,15 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
         Command::Lint(args) => lint::run(&args, &cli.cluster, environment),
         Command::List(args) => list::run(&args, &cli.cluster, environment).map(|()| exit::DONE),
         Command::Match(args) => r#match::run(&args, &cli.cluster, environment),
+        Command::Set(args) => set::run(&args, &cli.cluster, environment),
+        Command::Unset(args) => unset::run(&args, &cli.cluster, environment),
         Command::Version(args) => version::run(&args).map(|()| exit::DONE),
     }
+}
+
+/// The labels of what we make.
+fn own_labels() -> BTreeMap<String, String> {
+    [("app.kubernetes.io/managed-by".to_owned(), "kubectl-regcred".to_owned())].into()
 }
 
 /// Runs what has to wait for servers and helpers.

@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::output;
 
 /// The flags that name a source. Exactly one is to be used.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(next_help_heading = "Source of the credentials (exactly one)")]
 pub(crate) struct SourceArgs {
     /// The registry to log in to [default: Docker Hub]
@@ -69,13 +69,16 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "CONTEXT", requires = "from_secret")]
     from_context: Option<String>,
     /// With --from-docker-config, --from-keyring or --from-secret, only the credentials of this registry
-    /// (repeatable)
+    /// (repeatable); `set` and `rotate` take it in place of --docker-server too
     #[arg(long, value_name = "HOST")]
     registry: Vec<String>,
     /// How long a credential helper may take to answer
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     helper_timeout: Duration,
 }
+
+/// The annotation that names the Secret that one was copied from.
+pub(crate) const COPIED_FROM: &str = "kubectl-regcred/copied-from";
 
 /// What a source gave.
 pub(crate) struct Sourced {
@@ -93,6 +96,21 @@ pub(crate) enum Content {
     Data(BTreeMap<String, Zeroizing<Vec<u8>>>),
 }
 
+impl Content {
+    /// The credentials, for a command that edits entries.
+    pub(crate) fn credentials(self) -> Result<BTreeMap<String, Credential>, Failure> {
+        match self {
+            Self::Credentials(credentials) => Ok(credentials),
+            Self::Data(_) => Err(file_has_no_entries()),
+        }
+    }
+}
+
+fn file_has_no_entries() -> Failure {
+    Failure::usage("--from-file puts a file into a new Secret as it is; no entries are read from it")
+        .hint("--from-docker-config=PATH takes the entries of a docker config")
+}
+
 const SOURCES: &str = "give exactly one source:\n  \
     --docker-username USER --password-stdin [--docker-server SERVER]\n  \
     --from-env USER_VAR,PASS_VAR [--docker-server SERVER]\n  \
@@ -108,6 +126,32 @@ impl SourceArgs {
             || self.docker_password.is_some()
     }
 
+    /// Whether the source holds the credentials of several registries.
+    fn is_held(&self) -> bool {
+        self.from_docker_config.is_some() || self.from_secret.is_some() || self.from_keyring
+    }
+
+    /// For a command whose --registry says which entries are meant: it goes with a user name and a password, too.
+    pub(crate) fn aimed(mut self) -> Result<Self, Failure> {
+        if !self.from_file.is_empty() {
+            return Err(file_has_no_entries());
+        }
+        if self.is_held() || self.registry.is_empty() {
+            return Ok(self);
+        }
+        if self.registry.len() > 1 {
+            return Err(Failure::usage(
+                "one user name and password are for one registry, and --registry is given twice",
+            ));
+        }
+        if self.docker_server.is_some() {
+            return Err(Failure::usage("both --registry and --docker-server are given")
+                .hint("they mean the same here; keep --registry"));
+        }
+        self.docker_server = self.registry.pop();
+        Ok(self)
+    }
+
     /// Finds the one source, or says what is wrong with the choice.
     fn check_choice(&self, environment: &Environment) -> Result<(), Failure> {
         let direct = self.password_stdin || self.from_env.is_some();
@@ -118,7 +162,7 @@ impl SourceArgs {
         // kubectl lets --from-file win over its other flags.
         let flags = !files && self.has_docker_flags();
         let sources = held + usize::from(files) + usize::from(direct || flags);
-        if !self.registry.is_empty() && held == 0 {
+        if !self.registry.is_empty() && !self.is_held() {
             return Err(Failure::usage(
                 "--registry goes with --from-docker-config, --from-keyring or --from-secret",
             )

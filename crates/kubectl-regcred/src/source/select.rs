@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use regcred_core::credential::{Credential, Login};
 use regcred_core::docker_config::DockerConfig;
-use regcred_core::server::{Server, pull_secret_key};
+use regcred_core::server::{Server, pull_secret_key, same_registry};
 
 use super::check;
 use super::helper::Helper;
@@ -68,14 +68,6 @@ fn every_registry(holders: &[Holder]) -> Vec<String> {
         }
     }
     registries
-}
-
-/// Whether two keys name one registry; what is no server URL (a pattern, say) is compared as it is.
-fn same_registry(a: &str, b: &str) -> bool {
-    match (Server::parse(a), Server::parse(b)) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => a == b,
-    }
 }
 
 /// The login for a registry, and the key that it was found under: the first file that has one counts.

@@ -165,6 +165,21 @@ impl DockerConfig {
         self.replace_text(edit::set_entry(self, key, credential));
     }
 
+    /// Whether there is exactly one entry under `key`, and it holds this credential and nothing of another one.
+    pub fn holds_only(&self, key: &str, credential: &Credential) -> bool {
+        let mut occurrences = edit::occurrences(self, key);
+        let (Some((_, value)), None) = (occurrences.next(), occurrences.next()) else { return false };
+        let entry = AuthEntry { key: key.to_owned(), value };
+        let login = entry.login().ok().flatten();
+        // `auth` overrides these, but an old password may be left in them.
+        let is_or_none = |field, expected: &str| {
+            entry.field(field).is_ok_and(|found| found.is_none_or(|(_, text)| *text == expected))
+        };
+        login.is_some_and(|login| login == Login::Password(credential.clone()))
+            && is_or_none("username", &credential.username)
+            && is_or_none("password", credential.password.expose())
+    }
+
     /// Removes the entry under exactly this key, repeated ones too; says whether there was one.
     pub fn remove_entry(&mut self, key: &str) -> bool {
         let occurrences: Vec<_> = edit::occurrences(self, key).collect();

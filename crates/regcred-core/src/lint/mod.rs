@@ -97,7 +97,7 @@ fn names_helper(text: &[u8]) -> bool {
 }
 
 /// Whether an applied manifest holds the data of a pull secret.
-fn holds_data(manifest: &str) -> bool {
+pub(crate) fn holds_data(manifest: &str) -> bool {
     let Ok(json) = Json::parse(manifest) else { return false };
     let named = |names: &'static [&'static str]| {
         move |name: crate::json::Value<'_>| {

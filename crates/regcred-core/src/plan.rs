@@ -1,0 +1,311 @@
+//! What has to change in a pull secret so that it becomes what is wanted: decided here, sent by the program.
+//!
+//! A plan made of an object that is already so is "already so": that is how a program knows that a change whose
+//! answer was lost was made, and why the same command can be run again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use zeroize::Zeroizing;
+
+use crate::credential::{Credential, Login, expiry};
+use crate::docker_config::{DockerConfig, DockerConfigError, Form};
+use crate::kubelet::Stored;
+use crate::kubelet::index::IndexKey;
+use crate::lint::holds_data;
+use crate::pull_secret::MAX_DATA_BYTES;
+use crate::server::{pull_secret_key, same_registry};
+
+/// The annotation that says when the credential expires, RFC 3339 in UTC.
+pub const EXPIRES_AT: &str = "kubectl-regcred/expires-at";
+/// The annotation that says when credentials were last changed, RFC 3339 in UTC.
+pub const ROTATED_AT: &str = "kubectl-regcred/rotated-at";
+/// The annotation in which `kubectl apply` keeps what was applied, passwords included.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// A pull secret as the cluster holds it.
+#[derive(Clone, Copy)]
+pub struct Observed<'a> {
+    /// Its type and docker configs.
+    pub stored: Stored<'a>,
+    /// How many bytes all its data has together.
+    pub data_bytes: usize,
+    /// Whether its data is frozen.
+    pub immutable: bool,
+    /// Its annotations.
+    pub annotations: &'a BTreeMap<String, String>,
+}
+
+/// What is wanted of its entries.
+#[derive(Clone, Copy, Debug)]
+pub enum Intent<'a> {
+    /// Each of these registries has this credential: under every key for it that is there, and under at least one
+    /// that the kubelet surely finds.
+    Set(&'a BTreeMap<String, Credential>),
+    /// The entries for these registries that are there have this credential; none is added.
+    Rotate {
+        /// The new credentials by registry key.
+        credentials: &'a BTreeMap<String, Credential>,
+        /// Only entries of this user.
+        username: Option<&'a str>,
+    },
+    /// No key is for this registry.
+    Unset(&'a str),
+}
+
+/// What is wanted beside the entries.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// When the change is made.
+    pub now: DateTime<Utc>,
+    /// When the new credential expires, if the person says so.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Whether data in [`LAST_APPLIED`] is removed.
+    pub scrub_last_applied: bool,
+}
+
+/// What there is to do.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// These changes.
+    Change(Change),
+    /// Nothing: it is as it is wanted.
+    AlreadySo,
+    /// Nothing: no entry is meant. (Only for [`Intent::Rotate`].)
+    NotMeant,
+}
+
+/// Changes to a pull secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The key in the Secret's data and its new value, if that changes.
+    pub config: Option<(&'static str, Zeroizing<Vec<u8>>)>,
+    /// What becomes of the entries, in the order in which they are edited.
+    pub entries: Vec<EntryChange>,
+    /// The annotations that get a value, or go (`None`).
+    pub annotations: BTreeMap<&'static str, Option<String>>,
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { config, entries, annotations } = self;
+        f.debug_struct("Change")
+            .field("config", &config.as_ref().map(|(key, _)| key))
+            .field("entries", entries)
+            .field("annotations", &annotations.keys())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Change(change) => change.fmt(f),
+            Self::AlreadySo => f.write_str("AlreadySo"),
+            Self::NotMeant => f.write_str("NotMeant"),
+        }
+    }
+}
+
+/// What becomes of one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryChange {
+    /// Its registry key.
+    pub key: String,
+    /// What is done to it.
+    pub kind: EntryChangeKind,
+}
+
+/// What is done to an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryChangeKind {
+    /// It is new.
+    Added,
+    /// It gets another credential.
+    Replaced,
+    /// It goes.
+    Removed,
+}
+
+/// Why a Secret can't be changed so. It quotes nothing of its data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The kubelet does not pull with Secrets of this type, and a type never changes.
+    #[error("its type is {0:?}, which the kubelet does not pull with, and a Secret's type can't be changed")]
+    NotForPulling(String),
+    /// There is nothing under the key where its docker config belongs.
+    #[error("it has no docker config under {0:?}")]
+    NoDockerConfig(&'static str),
+    /// What is there can't be edited.
+    #[error("its docker config can't be edited: {0}")]
+    Unreadable(#[from] DockerConfigError),
+    /// Its data is frozen.
+    #[error("it is immutable")]
+    Immutable,
+    /// It would get larger than a Secret may be.
+    #[error("its data would have {0} bytes; a Secret holds at most {MAX_DATA_BYTES}")]
+    TooLarge(usize),
+}
+
+/// What has to be done to the Secret.
+pub fn plan(observed: &Observed<'_>, intent: &Intent<'_>, terms: &Terms) -> Result<Plan, Refusal> {
+    let (data_key, text, form) = docker_config(&observed.stored)?;
+    let mut config = DockerConfig::parse(text, form)?;
+    let Some(entries) = edit(&mut config, intent) else { return Ok(Plan::NotMeant) };
+    let is_edited = !entries.is_empty();
+    if is_edited && observed.immutable {
+        return Err(Refusal::Immutable);
+    }
+    let size = observed.data_bytes - text.len() + config.text().len();
+    if is_edited && size > MAX_DATA_BYTES {
+        return Err(Refusal::TooLarge(size));
+    }
+    let annotations = annotations(observed, &config, &entries, terms);
+    if !is_edited && annotations.is_empty() {
+        return Ok(Plan::AlreadySo);
+    }
+    let config = is_edited.then(|| (data_key, Zeroizing::new(config.text().to_vec())));
+    Ok(Plan::Change(Change { config, entries, annotations }))
+}
+
+/// When the first of the tokens in a docker config expires: it is as good as no longer.
+pub fn first_expiry(config: &DockerConfig) -> Option<DateTime<Utc>> {
+    let logins = config.entries().into_iter().filter_map(|entry| entry.login().ok().flatten());
+    let passwords = logins.filter_map(|login| match login {
+        Login::Password(credential) => Some(credential.password),
+        Login::IdentityToken(_) | Login::RegistryToken(_) => None,
+    });
+    passwords.filter_map(|password| expiry(&password)).min()
+}
+
+/// A time as the annotations write it.
+pub fn timestamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn docker_config<'a>(stored: &Stored<'a>) -> Result<(&'static str, &'a [u8], Form), Refusal> {
+    let (key, text, form) = match stored.kind {
+        "kubernetes.io/dockerconfigjson" => (".dockerconfigjson", stored.docker_config_json, Form::Config),
+        "kubernetes.io/dockercfg" => (".dockercfg", stored.dockercfg, Form::Dockercfg),
+        other => return Err(Refusal::NotForPulling(other.to_owned())),
+    };
+    let text = text.filter(|text| !text.is_empty()).ok_or(Refusal::NoDockerConfig(key))?;
+    Ok((key, text, form))
+}
+
+/// Edits the entries and returns what was done; `None` if no entry is meant.
+fn edit(config: &mut DockerConfig, intent: &Intent<'_>) -> Option<Vec<EntryChange>> {
+    let mut changes = Vec::new();
+    match intent {
+        Intent::Set(credentials) => {
+            for (key, credential) in *credentials {
+                let mut keys = keys_for(config, key);
+                let wanted = pull_secret_key(key);
+                // Spellings that the kubelet does not find (`GHCR.io`, `ghcr.io:443`) don't do for one that it does.
+                if !keys.iter().any(|key| is_found_as(key, &wanted)) {
+                    keys.push(wanted);
+                }
+                changes.extend(keys.iter().filter_map(|key| set(config, key, credential)));
+            }
+        }
+        Intent::Rotate { credentials, username } => {
+            let meant = rotated(config, credentials, *username);
+            if meant.is_empty() {
+                return None;
+            }
+            changes.extend(meant.iter().filter_map(|(key, credential)| set(config, key, credential)));
+        }
+        Intent::Unset(registry) => {
+            for key in keys_for(config, registry) {
+                config.remove_entry(&key);
+                changes.push(EntryChange { key, kind: EntryChangeKind::Removed });
+            }
+        }
+    }
+    Some(changes)
+}
+
+/// Every key of the config for this registry, in all its spellings.
+fn keys_for(config: &DockerConfig, registry: &str) -> Vec<String> {
+    let keys = config.entries().into_iter().map(|entry| entry.key);
+    keys.filter(|key| same_registry(key, registry)).collect()
+}
+
+/// Whether the kubelet finds `key` for the images for which it finds `wanted`.
+fn is_found_as(key: &str, wanted: &str) -> bool {
+    let index = |key: &str| IndexKey::of(key).map(|index| index.bytes().to_vec());
+    let (key, wanted) = (index(key), index(wanted));
+    let is_docker_hub = |index: &Option<Vec<u8>>| {
+        index.as_ref().is_some_and(|index| index == b"docker.io" || index == b"index.docker.io")
+    };
+    key == wanted || (is_docker_hub(&key) && is_docker_hub(&wanted))
+}
+
+/// The keys of the config that a rotation is about, each with its new credential.
+fn rotated<'a>(
+    config: &DockerConfig,
+    credentials: &'a BTreeMap<String, Credential>,
+    username: Option<&str>,
+) -> BTreeMap<String, &'a Credential> {
+    let mut meant = BTreeMap::new();
+    for entry in config.entries() {
+        // The user of an entry that can't be read is not known.
+        let login = entry.login().ok().flatten();
+        let is_of_user = username.is_none_or(
+            |username| matches!(&login, Some(Login::Password(login)) if login.username == username),
+        );
+        let found = credentials.iter().find(|(key, _)| same_registry(key, &entry.key));
+        if let Some((_, credential)) = found.filter(|_| is_of_user) {
+            meant.insert(entry.key, credential);
+        }
+    }
+    meant
+}
+
+/// Sets one entry, unless it is so already.
+fn set(config: &mut DockerConfig, key: &str, credential: &Credential) -> Option<EntryChange> {
+    let found = config.entry(key);
+    let kind = if found.is_some() { EntryChangeKind::Replaced } else { EntryChangeKind::Added };
+    let mut credential = credential.clone();
+    if credential.email.is_none()
+        && let Some(Login::Password(before)) = found.and_then(|entry| entry.login().ok().flatten())
+    {
+        // Who says nothing of it does not want it gone.
+        credential.email = before.email;
+    }
+    if config.holds_only(key, &credential) {
+        return None;
+    }
+    config.set_entry(key, &credential);
+    Some(EntryChange { key: key.to_owned(), kind })
+}
+
+fn annotations(
+    observed: &Observed<'_>,
+    config: &DockerConfig,
+    entries: &[EntryChange],
+    terms: &Terms,
+) -> BTreeMap<&'static str, Option<String>> {
+    let mut changes = BTreeMap::new();
+    let is = |name: &str| observed.annotations.get(name).map(String::as_str);
+    if terms.scrub_last_applied && is(LAST_APPLIED).is_some_and(holds_data) {
+        changes.insert(LAST_APPLIED, None);
+    }
+    if !entries.is_empty() {
+        if entries.iter().any(|entry| entry.kind == EntryChangeKind::Replaced) {
+            changes.insert(ROTATED_AT, Some(timestamp(terms.now)));
+        }
+        // What it said may have been about an entry that stays.
+        let stays =
+            config.entries().iter().any(|entry| !entries.iter().any(|change| change.key == entry.key));
+        let expires_at = terms.expires_at.or_else(|| first_expiry(config)).map(timestamp);
+        if expires_at.is_some() || !stays {
+            changes.insert(EXPIRES_AT, expires_at);
+        }
+    } else if let Some(at) = terms.expires_at {
+        changes.insert(EXPIRES_AT, Some(timestamp(at)));
+    }
+    changes.retain(|name, value| is(name) != value.as_deref());
+    changes
+}
