@@ -57,6 +57,12 @@ impl KernelKeyring {
         Some(Self { prefix: prefix.map(OsString::from).to_vec(), namespace: None })
     }
 
+    /// A shell's words that run the program behind them as this user.
+    pub fn shell_prefix(&self) -> String {
+        let words: Vec<_> = self.prefix.iter().map(|word| word.to_string_lossy()).collect();
+        words.join(" ")
+    }
+
     /// A command for `program`, as this user in the sandbox's environment.
     pub fn command<A: AsRef<OsStr>>(
         &self,

@@ -10,6 +10,9 @@
 //! - [`mounts`]: programs that see other files than we do at a fixed path.
 //! - [`policy`]: rules of the cluster that refuse what a test creates.
 //! - [`oracle`]: what the kubelet's own code makes of an image and of pull secrets.
+//! - [`helper`]: our credential helper on a keyring of its own, with a trace of what clients ask.
+//! - [`clients`]: docker's CLI and other credential helpers.
+//! - [`registry`]: a real registry with users and a log.
 //! - [`secret_service`]: a keyring.
 //! - [`schema`]: what scripts are promised of what a command prints.
 //! - [`skip`](mod@skip): a test that can't run here says so aloud.
@@ -23,9 +26,11 @@
     reason = "a panic is how a test fails"
 )]
 
+pub mod clients;
 pub mod cluster;
 pub mod fault_proxy;
 pub mod forward_proxy;
+pub mod helper;
 pub mod kernel_keyring;
 pub mod leak;
 pub mod mounts;
@@ -33,6 +38,7 @@ pub mod oracle;
 pub mod output;
 pub mod policy;
 pub mod processes;
+pub mod registry;
 pub mod sandbox;
 pub mod schema;
 pub mod secret_service;

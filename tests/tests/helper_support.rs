@@ -1,5 +1,7 @@
 //! The support of the credential helper's tests, put to the test with the peer, docker-credential-secretservice.
 
+#![cfg(test)]
+
 use regcred_tests::sandbox::Sandbox;
 use regcred_tests::secret_service;
 
