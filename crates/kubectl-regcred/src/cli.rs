@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use regcred_core::credential::SecretString;
 use regcred_core::metadata::check_namespace;
 
-use crate::commands::{create, lint, list, r#match, set, unset, version};
+use crate::commands::{completion, create, lint, list, r#match, set, unset, version};
 use crate::failure::Failure;
 
 /// Create, inspect, check and rotate the pull secrets of a cluster.
@@ -28,6 +28,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Completion(completion::CompletionArgs),
     Create(Box<create::CreateArgs>),
     Lint(lint::LintArgs),
     #[command(visible_alias = "ls")]
@@ -49,13 +50,13 @@ pub(crate) struct ClusterArgs {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// The context of the kubeconfig to use
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "CONTEXT")]
     pub(crate) context: Option<String>,
     /// The cluster of the kubeconfig to use
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "CLUSTER")]
     pub(crate) cluster: Option<String>,
     /// The user of the kubeconfig to use
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "KUBECONFIG_USER")]
     pub(crate) user: Option<String>,
     /// The API server's URL, in place of the kubeconfig's
     #[arg(short, long, global = true, value_name = "URL")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -29,9 +29,9 @@ impl Environment {
         Self {
             variables: std::env::vars_os().collect(),
             now: Utc::now(),
-            stdin_is_terminal: std::io::stdin().is_terminal(),
-            stderr_is_terminal: std::io::stderr().is_terminal(),
-            stdout_width: terminal_size_of(std::io::stdout()).map(|(Width(width), _)| width.into()),
+            stdin_is_terminal: io::stdin().is_terminal(),
+            stderr_is_terminal: io::stderr().is_terminal(),
+            stdout_width: terminal_size_of(io::stdout()).map(|(Width(width), _)| width.into()),
         }
     }
 
@@ -62,6 +62,22 @@ impl Environment {
         self.stdout_width.is_some()
             && self.var("NO_COLOR").is_none()
             && self.var("TERM").is_none_or(|terminal| terminal != "dumb")
+    }
+
+    /// Cuts this process off from the person at the terminal: from here on, neither it nor a program that it starts can
+    /// read from standard input or write to standard error. Returns the environment as it is then.
+    ///
+    /// # Errors
+    /// There is no null device to take their place.
+    pub(crate) fn silenced(&self) -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+            rustix::stdio::dup2_stdin(&null)?;
+            rustix::stdio::dup2_stderr(&null)?;
+        }
+        // Elsewhere the shell's script sees to that, and kubectl completes no plugins.
+        Ok(Self { stdin_is_terminal: false, stderr_is_terminal: false, ..self.clone() })
     }
 
     /// The user's home directory.

@@ -6,6 +6,7 @@
 mod cli;
 mod cluster;
 mod commands;
+mod completion;
 pub mod environment;
 pub mod failure;
 mod file;
@@ -22,6 +23,10 @@ use environment::Environment;
 
 /// Runs the program: parses the arguments, carries out the command, prints what is to be printed.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let args: Vec<_> = args.into_iter().collect();
+    if let Some(words) = completion::words(&args) {
+        return completion::run(&words, environment);
+    }
     let outcome = match cli::parse(args) {
         Ok(cli) => commands::run(cli, environment),
         Err(usage) => return output::usage(usage),

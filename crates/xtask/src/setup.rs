@@ -43,6 +43,8 @@ const PACKAGES: &[Package] = &[
         program: "/usr/include/libsecret-1/libsecret/secret.h",
         reason: "what docker-credential-secretservice is built with",
     },
+    Package { name: "zsh", program: "zsh", reason: "a shell that completes our commands" },
+    Package { name: "fish", program: "fish", reason: "another shell that completes our commands" },
 ];
 
 /// Makes sure that the programs are there: as root on Debian by installing them, elsewhere by saying what is

@@ -1,7 +1,7 @@
 //! The examples in every command's `--help`, run exactly as printed, by a shell with the real kubectl.
 //!
 //! Each runs in a home and a cluster as its reader may have them: copies of the files in `home/` beside this
-//! file, the namespaces and objects in `cluster/`, and the variables of [`VARIABLES`]. A command whose examples
+//! file, the namespaces and objects in `cluster/`, and the [`FOLDERS`] and [`VARIABLES`]. A command whose examples
 //! need more adds it there. Examples may change and delete all they like: the next one starts afresh.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
@@ -19,6 +19,10 @@ use xtask::failure::Failure;
 
 /// Variables that examples use.
 const VARIABLES: &[(&str, &str)] = &[("PASSWORD", "s3cret-of-the-robot")];
+
+/// Folders of the home that hold nothing yet; git would not keep them in `home/`.
+const FOLDERS: &[&str] =
+    &[".local/bin", ".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"];
 
 /// What examples may leave behind in the cluster.
 const KINDS: &str = "secrets,deployments,statefulsets,daemonsets,replicasets,cronjobs,jobs,pods";
@@ -114,6 +118,9 @@ impl World {
         self.put_in_order();
         let mut sandbox = Sandbox::new(&self.cluster);
         copy(Path::new(&file("home")), &sandbox, Path::new(""));
+        for folder in FOLDERS {
+            std::fs::create_dir_all(sandbox.home().join(folder)).unwrap();
+        }
         for (name, value) in VARIABLES {
             sandbox.set(name, value);
         }

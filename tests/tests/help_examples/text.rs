@@ -9,7 +9,7 @@ pub(crate) fn subcommands(help: &str) -> Vec<String> {
     names.filter_map(|rest| rest.split(' ').next()).map(str::to_owned).collect()
 }
 
-/// The command lines under `Examples:`. A line that ends in `\` or `|` goes on in the next one.
+/// The command lines under `Examples:`. A line that ends in `\`, `|` or `&&` goes on in the next one.
 pub(crate) fn examples(help: &str) -> Vec<String> {
     let section = help.lines().skip_while(|line| *line != "Examples:").skip(1);
     let mut examples: Vec<String> = Vec::new();
@@ -24,7 +24,7 @@ pub(crate) fn examples(help: &str) -> Vec<String> {
         } else {
             examples.push(line.to_owned());
         }
-        goes_on = line.ends_with(['\\', '|']);
+        goes_on = line.ends_with(['\\', '|', '&']);
     }
     examples
 }

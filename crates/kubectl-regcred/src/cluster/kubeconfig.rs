@@ -42,6 +42,24 @@ pub(super) fn target(args: &ClusterArgs, environment: &Environment) -> Result<Ta
     Ok(target)
 }
 
+/// The names that the kubeconfig files have.
+#[derive(Default)]
+pub(crate) struct Listed {
+    pub(crate) contexts: Vec<String>,
+    pub(crate) clusters: Vec<String>,
+    pub(crate) users: Vec<String>,
+}
+
+/// What the kubeconfig files list.
+pub(crate) fn listed(args: &ClusterArgs, environment: &Environment) -> Result<Listed, Failure> {
+    let kubeconfig = Files::of(args, environment).read()?.unwrap_or_default();
+    Ok(Listed {
+        contexts: kubeconfig.contexts.into_iter().map(|context| context.name).collect(),
+        clusters: kubeconfig.clusters.into_iter().map(|cluster| cluster.name).collect(),
+        users: kubeconfig.auth_infos.into_iter().map(|user| user.name).collect(),
+    })
+}
+
 impl Default for Target {
     fn default() -> Self {
         Self {

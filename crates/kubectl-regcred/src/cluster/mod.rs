@@ -11,6 +11,7 @@ mod exec;
 mod failure;
 mod kubeconfig;
 mod list;
+pub(crate) mod names;
 mod namespaces;
 mod owner;
 mod pages;
@@ -26,6 +27,7 @@ mod untrusted;
 pub(crate) use attach::service_account as attach_service_account;
 pub(crate) use change::Changed;
 pub(crate) use connect::{Connection, connect};
+pub(crate) use kubeconfig::listed;
 pub(crate) use list::{ALL_TYPES, PULL_TYPES, Scope, pull_secret_names, pull_secrets, secret, secret_type};
 pub(crate) use namespaces::with_labels as namespaces_with_labels;
 

@@ -36,7 +36,7 @@ reached.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LintArgs {
     /// The Secrets to look at [default: all pull secrets]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "SECRET")]
     names: Vec<String>,
     /// Look at a file instead, or at standard input (-): Secret manifests in YAML or JSON, or a docker config
     /// (repeatable)

@@ -40,7 +40,7 @@ pub(crate) struct MatchArgs {
     #[arg(short, long, value_name = "FILE", conflicts_with = "secret", required_unless_present = "secret")]
     filename: Vec<PathBuf>,
     /// A Secret of the namespace (repeatable)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "SECRET")]
     secret: Vec<String>,
     /// Print an object instead of lines
     #[arg(short, long, value_name = "FORMAT")]

@@ -1,5 +1,6 @@
 //! The commands, a file each: its arguments, its help and what it does.
 
+pub(crate) mod completion;
 pub(crate) mod create;
 mod findings;
 mod flags;
@@ -19,6 +20,7 @@ use crate::failure::{Failure, exit};
 /// Carries out the command that was parsed; returns the exit code.
 pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
     match cli.command {
+        Command::Completion(args) => completion::run(&args).map(|()| exit::DONE),
         Command::Create(args) => create::run(&args, &cli.cluster, environment),
         Command::Lint(args) => lint::run(&args, &cli.cluster, environment),
         Command::List(args) => list::run(&args, &cli.cluster, environment).map(|()| exit::DONE),

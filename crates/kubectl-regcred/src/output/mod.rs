@@ -67,6 +67,28 @@ pub(crate) fn yaml(object: &impl Serialize) -> Result<(), Failure> {
     if is_harmless(&yaml) { write_stdout(&yaml) } else { json(&object) }
 }
 
+/// Prints what can come next on a command line, as `completion` says: each choice with what it is about.
+pub(crate) fn choices<'a>(
+    choices: impl Iterator<Item = (&'a str, &'a str)>,
+    directive: u8,
+) -> Result<(), Failure> {
+    let mut text = String::new();
+    for (value, about) in choices {
+        text.push_str(&harmless(value));
+        if !about.is_empty() {
+            text.push('\t');
+            text.push_str(&harmless(about));
+        }
+        text.push('\n');
+    }
+    write_stdout(&format!("{text}:{directive}\n"))
+}
+
+/// Prints text of our own, of several lines.
+pub(crate) fn text(text: &str) -> Result<(), Failure> {
+    write_stdout(text)
+}
+
 /// Tells the user something that is no error, on stderr.
 pub(crate) fn note(text: &str) {
     write_stderr(&format!("note: {}\n", harmless(text)));

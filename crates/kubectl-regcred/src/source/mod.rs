@@ -13,7 +13,7 @@ mod secret;
 mod select;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -175,6 +175,17 @@ impl SourceArgs {
             _ => Err(Failure::usage("several sources are given").hint(SOURCES)),
         }
     }
+}
+
+/// The registries that a docker config has an entry or a helper for: the one that is named, or those that docker and
+/// podman use here. No helper is asked.
+pub(crate) fn registries(path: Option<&Path>, environment: &Environment) -> Result<Vec<String>, Failure> {
+    let holders = docker_config::holders(path, Duration::ZERO, environment)?;
+    let servers = select::every_registry(&holders);
+    let servers = servers.iter().filter_map(|key| Server::parse(key).ok());
+    Ok(servers
+        .map(|server| if server.is_docker_hub() { "docker.io".to_owned() } else { server.to_string() })
+        .collect())
 }
 
 /// Gathers the credentials from the source that the flags name, or from the person at the terminal.

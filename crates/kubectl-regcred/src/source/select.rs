@@ -57,7 +57,7 @@ pub(super) async fn select(
 /// Every registry that a file has an entry or a helper for, in the files' order, each but once.
 ///
 /// What a `credsStore` lists beyond that is left out: nobody should find the whole keyring in a cluster.
-fn every_registry(holders: &[Holder]) -> Vec<String> {
+pub(super) fn every_registry(holders: &[Holder]) -> Vec<String> {
     let mut registries: Vec<String> = Vec::new();
     for holder in holders {
         for key in holder.keys() {

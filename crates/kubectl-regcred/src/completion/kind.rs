@@ -1,0 +1,44 @@
+//! What a value names, told from what the help calls it.
+
+use clap::Arg;
+
+/// What there is to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A file or folder, which the shell knows best.
+    File,
+    /// A context of the kubeconfig.
+    Context,
+    /// A cluster of the kubeconfig.
+    Cluster,
+    /// A user of the kubeconfig.
+    User,
+    /// A namespace.
+    Namespace,
+    /// A pull secret in the namespace.
+    Secret,
+    /// A pull secret in the namespace, or one elsewhere as NAMESPACE/NAME.
+    SecretAnywhere,
+    /// A service account in the namespace, as serviceaccount/NAME.
+    ServiceAccount,
+    /// A registry of the docker config.
+    Registry,
+}
+
+impl Kind {
+    /// The kind of an argument's values; none if there is nothing to choose from.
+    pub(super) fn of(arg: &Arg) -> Option<Self> {
+        Some(match arg.get_value_names()?.first()?.as_str() {
+            "FILE" | "PATH" | "DIR" | "[KEY=]PATH" => Self::File,
+            "CONTEXT" => Self::Context,
+            "CLUSTER" => Self::Cluster,
+            "KUBECONFIG_USER" => Self::User,
+            "NAMESPACE" => Self::Namespace,
+            "SECRET" => Self::Secret,
+            "[NAMESPACE/]NAME" => Self::SecretAnywhere,
+            "serviceaccount/NAME" => Self::ServiceAccount,
+            "HOST" => Self::Registry,
+            _ => return None,
+        })
+    }
+}
