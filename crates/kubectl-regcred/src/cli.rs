@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use regcred_core::credential::SecretString;
 use regcred_core::metadata::check_namespace;
 
-use crate::commands::{completion, create, lint, list, r#match, set, unset, version};
+use crate::commands::{completion, create, inspect, lint, list, r#match, set, unset, version};
 use crate::failure::Failure;
 
 /// Create, inspect, check and rotate the pull secrets of a cluster.
@@ -30,6 +30,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Completion(completion::CompletionArgs),
     Create(Box<create::CreateArgs>),
+    Inspect(inspect::InspectArgs),
     Lint(lint::LintArgs),
     #[command(visible_alias = "ls")]
     List(list::ListArgs),

@@ -336,3 +336,15 @@ fn entry_span(text: &[u8], key: &str) -> std::ops::Range<usize> {
     let (_, entry) = auths.members().find(|(name, _)| named(name, key)).unwrap();
     entry.span()
 }
+
+#[test]
+fn an_entry_says_which_field_its_password_is_from() {
+    let config = r#"{"auths": {"a": {"auth": "dTpw", "password": "x"}, "b": {"username": "u", "password": "p"},
+        "c": {"auth": "dTpw", "identitytoken": "t"}, "d": {"auth": "", "registrytoken": "t"}, "e": {}, "f": null}}"#;
+    let config = DockerConfig::parse(config, Form::Config).unwrap();
+    let fields: Vec<_> = config.entries().iter().map(|entry| entry.secret_field().unwrap()).collect();
+    let expected = [Some("auth"), Some("password"), Some("identitytoken"), Some("registrytoken"), None, None];
+    assert_eq!(fields, expected);
+    let wrong = DockerConfig::parse(r#"{"auths": {"a": {"auth": 1}}}"#, Form::Config).unwrap();
+    assert!(wrong.entries()[0].secret_field().is_err());
+}

@@ -62,7 +62,8 @@ impl Kind {
         self.resource().plural
     }
 
-    fn resource(self) -> Resource {
+    /// As [`pages`] reads it.
+    pub(super) fn resource(self) -> Resource {
         let (api, plural, singular) = match self {
             Self::ServiceAccount => ("api/v1", "serviceaccounts", "serviceaccount"),
             Self::Deployment => ("apis/apps/v1", "deployments", "deployment"),

@@ -51,6 +51,27 @@ pub(crate) async fn pull_secrets<R>(
     scope: Scope<'_>,
     keep: impl Fn(SecretData) -> R,
 ) -> Result<Vec<R>, Failure> {
+    read(connection, scope, keep).await.map_err(ListError::failure)
+}
+
+/// The same, or `None` if Secrets may not be listed there.
+pub(crate) async fn pull_secrets_if_allowed<R>(
+    connection: &Connection,
+    scope: Scope<'_>,
+    keep: impl Fn(SecretData) -> R,
+) -> Result<Option<Vec<R>>, Failure> {
+    match read(connection, scope, keep).await {
+        Ok(kept) => Ok(Some(kept)),
+        Err(ListError::Forbidden(_)) => Ok(None),
+        Err(ListError::Failed(failure)) => Err(failure),
+    }
+}
+
+async fn read<R>(
+    connection: &Connection,
+    scope: Scope<'_>,
+    keep: impl Fn(SecretData) -> R,
+) -> Result<Vec<R>, ListError> {
     let keep = &keep;
     let lists = scope.types.iter().map(|kind| async move {
         let mut fields = format!("type={kind}");
@@ -65,7 +86,7 @@ pub(crate) async fn pull_secrets<R>(
                 kept.push(((secret.namespace.clone(), secret.name.clone()), keep(secret)));
             }
         };
-        pages::read(connection, SECRETS, selection, take).await.map_err(ListError::failure)
+        pages::read(connection, SECRETS, selection, take).await
     });
     let mut found: Vec<_> = try_join_all(lists).await?.into_iter().flatten().collect();
     found.sort_by(|(a, _), (b, _)| a.cmp(b));

@@ -8,6 +8,7 @@ mod connect;
 pub(crate) mod consumers;
 pub(crate) mod create;
 mod exec;
+mod failing_pulls;
 mod failure;
 mod kubeconfig;
 mod list;
@@ -27,8 +28,12 @@ mod untrusted;
 pub(crate) use attach::service_account as attach_service_account;
 pub(crate) use change::Changed;
 pub(crate) use connect::{Connection, connect};
+pub(crate) use failing_pulls::{FailingPull, failing_pulls};
 pub(crate) use kubeconfig::listed;
-pub(crate) use list::{ALL_TYPES, PULL_TYPES, Scope, pull_secret_names, pull_secrets, secret, secret_type};
+pub(crate) use list::{
+    ALL_TYPES, PULL_TYPES, Scope, pull_secret_names, pull_secrets, pull_secrets_if_allowed, secret,
+    secret_type,
+};
 pub(crate) use namespaces::with_labels as namespaces_with_labels;
 
 /// How a change is to be made.

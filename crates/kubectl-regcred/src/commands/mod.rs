@@ -4,6 +4,7 @@ pub(crate) mod completion;
 pub(crate) mod create;
 mod findings;
 mod flags;
+pub(crate) mod inspect;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod r#match;
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
     match cli.command {
         Command::Completion(args) => completion::run(&args).map(|()| exit::DONE),
         Command::Create(args) => create::run(&args, &cli.cluster, environment),
+        Command::Inspect(args) => inspect::run(&args, &cli.cluster, environment).map(|()| exit::DONE),
         Command::Lint(args) => lint::run(&args, &cli.cluster, environment),
         Command::List(args) => list::run(&args, &cli.cluster, environment).map(|()| exit::DONE),
         Command::Match(args) => r#match::run(&args, &cli.cluster, environment),

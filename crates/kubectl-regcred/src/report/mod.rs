@@ -3,17 +3,19 @@
 //!
 //! No password is in it.
 
+mod inspection;
 mod used_by;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use regcred_core::credential::{Login, expiry};
+use regcred_core::credential::{Login, SecretString, expiry};
 use regcred_core::docker_config::{DockerConfig, Form};
 use regcred_core::lint::{self, Level, Subject};
 use serde::{Serialize, Serializer};
 
 use crate::manifest::SecretData;
+pub(crate) use inspection::{Details, FailingPull, Inspection, SameCredential, ShownSecret};
 pub(crate) use used_by::UsedBy;
 
 /// The version of every object that commands print.
@@ -62,6 +64,9 @@ pub(crate) struct Registry {
     pub(crate) username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<Time>,
+    /// What only `inspect` says.
+    #[serde(flatten)]
+    pub(crate) details: Option<Details>,
 }
 
 /// Something that is wrong.
@@ -148,18 +153,36 @@ pub(crate) fn docker_config(secret: &SecretData) -> Option<DockerConfig> {
     DockerConfig::parse(text, form).ok()
 }
 
-fn registries(secret: &SecretData) -> Vec<Registry> {
+/// What the entries of a Secret let one log in with, by their keys. One that holds nothing, or can't be read, has none.
+pub(crate) fn logins(secret: &SecretData) -> Vec<(String, Option<Login>)> {
     let Some(config) = docker_config(secret) else { return Vec::new() };
-    let entries = config.entries().into_iter();
-    let registries = entries.map(|entry| {
-        // What can't be read is a finding.
-        let (username, secret) = match entry.login().ok().flatten() {
-            Some(Login::Password(credential)) => (Some(credential.username), Some(credential.password)),
-            Some(Login::IdentityToken(token) | Login::RegistryToken(token)) => (None, Some(token)),
-            None => (None, None),
+    let entries = config.entries();
+    entries
+        .into_iter()
+        .map(|entry| {
+            // What can't be read is a finding.
+            let login = entry.login().ok().flatten();
+            (entry.key, login)
+        })
+        .collect()
+}
+
+/// The password or token of a login.
+pub(crate) fn secret_of(login: &Login) -> &SecretString {
+    match login {
+        Login::Password(credential) => &credential.password,
+        Login::IdentityToken(token) | Login::RegistryToken(token) => token,
+    }
+}
+
+fn registries(secret: &SecretData) -> Vec<Registry> {
+    let registries = logins(secret).into_iter().map(|(key, login)| {
+        let expires_at = login.as_ref().and_then(|login| expiry(secret_of(login))).map(Time);
+        let username = match login {
+            Some(Login::Password(credential)) => Some(credential.username),
+            _ => None,
         };
-        let expires_at = secret.as_ref().and_then(expiry).map(Time);
-        Registry { key: entry.key, username, expires_at }
+        Registry { key, username, expires_at, details: None }
     });
     registries.collect()
 }

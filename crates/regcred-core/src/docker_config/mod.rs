@@ -276,6 +276,19 @@ impl AuthEntry<'_> {
         })))
     }
 
+    /// The field that [`login`](Self::login) takes the password or token from.
+    pub fn secret_field(&self) -> Result<Option<&'static str>, EntryError> {
+        if self.value.kind() != Kind::Object {
+            return Ok(None);
+        }
+        for field in ["identitytoken", "registrytoken", "auth", "password"] {
+            if self.field(field)?.is_some() {
+                return Ok(Some(field));
+            }
+        }
+        Ok(None)
+    }
+
     /// A field's value and where it stands; an empty string counts as absent, as it does in Go.
     fn field(&self, field: &'static str) -> Result<Option<(Value<'_>, Zeroizing<String>)>, EntryError> {
         let found = self.value.string_field(field);

@@ -9,6 +9,7 @@
 pub(crate) mod decode;
 mod go_url;
 pub(crate) mod index;
+mod reach;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ use crate::image::ImageReference;
 use crate::json::lossy;
 use decode::Entry;
 use index::IndexKey;
+pub use reach::reach;
 
 /// A Secret that a pod names in `imagePullSecrets`, as the API server holds it.
 #[derive(Clone, Copy)]
