@@ -2,16 +2,22 @@
 //!
 //! Plain HTTP on loopback; every request goes on to the server with the credential of the kubeconfig that the
 //! proxy was started with, exactly once, unless a [`Rule`] says otherwise. The server's answers are never made
-//! up, but for [`Fault::Busy`]: a server is not overloaded at will, and a load balancer before it would answer
-//! the same.
+//! up, but for [`Fault::Busy`] and [`Fault::Expired`]: a server is not overloaded and forgets nothing at will, and a
+//! load balancer before it would answer the same.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
-use http_body_util::BodyExt as _;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, HOST, HeaderMap, RETRY_AFTER, TRANSFER_ENCODING};
+use futures_util::stream;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, RETRY_AFTER, TRANSFER_ENCODING,
+};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -36,6 +42,17 @@ pub enum Fault {
     },
     /// The server does what was asked, but the answer never comes, and the connection stays.
     Stall,
+    /// Half of the answer comes, then the connection breaks.
+    Truncate,
+    /// Half of the answer comes as if it were all of it.
+    Cut,
+    /// Half of the answer comes, then nothing more, and the connection stays.
+    StallBody,
+    /// The answer comes a piece at a time, over a second and a half.
+    Trickle,
+    /// The server answers 410: what was asked for has been compacted away, as happens to the token of a list's next
+    /// page after some minutes.
+    Expired,
 }
 
 /// When something goes wrong. The first rule that fits a request and isn't used up applies.
@@ -45,7 +62,7 @@ pub struct Rule {
     pub fault: Fault,
     /// The request's method, e.g. `POST`.
     pub method: &'static str,
-    /// A part of the request's path and query.
+    /// A part of the request's path and query; or several, in this order, with `*` between them.
     pub path_contains: String,
     /// How many more requests it applies to.
     pub times: u32,
@@ -121,7 +138,7 @@ impl Log {
         let rule = self
             .rules
             .iter_mut()
-            .find(|rule| rule.times > 0 && rule.method == method && path.contains(&rule.path_contains));
+            .find(|rule| rule.times > 0 && rule.method == method && contains(path, &rule.path_contains));
         let fault = rule.map(|rule| {
             rule.times -= 1;
             rule.fault
@@ -129,6 +146,14 @@ impl Log {
         self.seen.push(Seen { method: method.to_owned(), path: path.to_owned(), fault });
         fault
     }
+}
+
+fn contains(path: &str, parts: &str) -> bool {
+    let mut rest = Some(path);
+    for part in parts.split('*') {
+        rest = rest.and_then(|rest| rest.split_once(part)).map(|(_, after)| after);
+    }
+    rest.is_some()
 }
 
 async fn accept(listener: TcpListener, client: kube::Client, log: Arc<Mutex<Log>>) {
@@ -155,7 +180,7 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-type Answer = http_body_util::combinators::UnsyncBoxBody<Bytes, kube::Error>;
+type Answer = UnsyncBoxBody<Bytes, Broken>;
 
 /// Forwards a request; an error makes hyper close the client's connection without an answer.
 async fn answer(
@@ -171,6 +196,9 @@ async fn answer(
     if let Some(Fault::Busy { status, retry_after }) = fault {
         return Ok(busy(status, retry_after));
     }
+    if fault == Some(Fault::Expired) {
+        return Ok(expired());
+    }
     let (mut head, body) = request.into_parts();
     without_hop_by_hop(&mut head.headers);
     let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
@@ -185,12 +213,60 @@ async fn answer(
         }
         return Err(Broken);
     }
-    Ok(Response::from_parts(head, body.boxed_unsync()))
+    if let Some(fault) = fault {
+        head.headers.remove(CONTENT_LENGTH);
+        let body = body.collect_bytes().await.map_err(|_| Broken)?;
+        return Ok(Response::from_parts(head, damaged(&body, fault)));
+    }
+    Ok(Response::from_parts(head, body.map_err(|_| Broken).boxed_unsync()))
+}
+
+/// An answer that comes as `fault` says.
+fn damaged(body: &Bytes, fault: Fault) -> Answer {
+    let half = body.slice(..body.len() / 2);
+    let mut chunks: VecDeque<Option<Bytes>> = match fault {
+        Fault::Trickle => {
+            let size = body.len().div_ceil(15).max(1);
+            body.chunks(size).map(|chunk| Some(body.slice_ref(chunk))).collect()
+        }
+        _ => [Some(half)].into(),
+    };
+    if fault == Fault::Truncate {
+        chunks.push_back(None);
+    }
+    let stream = stream::unfold(chunks, move |mut chunks| async move {
+        if fault == Fault::Trickle {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let Some(chunk) = chunks.pop_front() else {
+            if fault == Fault::StallBody {
+                std::future::pending::<()>().await;
+            }
+            return None;
+        };
+        // Without a pause, hyper would drop what it has not sent yet.
+        if chunk.is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Some((chunk.map(Frame::data).ok_or(Broken), chunks))
+    });
+    StreamBody::new(stream).boxed_unsync()
+}
+
+/// What kube-apiserver answers to the token of a page that it has no more.
+fn expired() -> Response<Answer> {
+    let status = serde_json::json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Expired", "code": 410,
+        "message": "The provided continue parameter is too old to display a consistent list result.",
+    });
+    let body = Full::new(Bytes::from(status.to_string())).map_err(|never| match never {}).boxed_unsync();
+    let response = Response::builder().status(410).header(CONTENT_TYPE, "application/json");
+    response.body(body).expect("a status and a header make a response")
 }
 
 /// What kube-apiserver's own filter for too many requests answers: plain text, no `Status`.
 fn busy(status: u16, retry_after: Option<u32>) -> Response<Answer> {
-    let text = http_body_util::Full::new(Bytes::from_static(b"Too many requests, please try again later.\n"));
+    let text = Full::new(Bytes::from_static(b"Too many requests, please try again later.\n"));
     let mut response = Response::builder().status(status);
     if let Some(seconds) = retry_after {
         response = response.header(RETRY_AFTER, seconds);
