@@ -1,6 +1,7 @@
 //! Our credential helper in a sandbox, on a keyring of its own, with a trace of what clients ask of it.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use xtask::secret_service::SecretService;
 
@@ -50,14 +51,15 @@ impl Helper {
         }
         let trace = sandbox.root().join("trace");
         let enter = kernel_keyring.as_ref().map(KernelKeyring::shell_prefix).unwrap_or_default();
+        let running = sandbox.root().join("running").display().to_string();
         let command = format!("{enter} {}", sandbox.find(HELPER).display());
         // The server's name is no secret, and what `store` gets is not looked at. A variable of a shell is in no other
         // process' sight.
         let script = format!(
-            "#!/bin/sh\nserver=\ncase $1 in\n\
+            "#!/bin/sh\n: > {running}\nserver=\ncase $1 in\n\
              get|erase) server=$(cat); printf %s \"$server\" | {command} \"$@\" ;;\n\
              *) {command} \"$@\" ;;\nesac\n\
-             code=$?\nprintf '%s %s %s\\n' \"$1\" \"$code\" \"$server\" >> {}\nexit $code\n",
+             code=$?\nprintf '%s %s %s\\n' \"$1\" \"$code\" \"$server\" >> {}\nrm -f {running}\nexit $code\n",
             trace.display()
         );
         sandbox.script(HELPER, &script);
@@ -67,6 +69,12 @@ impl Helper {
     /// The session's keyring daemon, to lock or kill it.
     pub fn secret_service(&mut self) -> &mut SecretService {
         self.secret_service.as_mut().expect("the helper was installed on a Secret Service")
+    }
+
+    /// Kills the session's keyring daemon in whatever it does, frozen or not.
+    pub fn crash_keyring(&self) {
+        let service = self.secret_service.as_ref().expect("the helper was installed on a Secret Service");
+        service.crash().unwrap_or_else(|failure| panic!("{failure}"));
     }
 
     /// What was asked of it so far, in order.
@@ -90,6 +98,17 @@ impl Helper {
             format!("{verb} {server}{failed}").replace("  ", " ").trim_end().to_owned()
         };
         calls.iter().map(tell).collect()
+    }
+
+    /// Waits until a client runs the helper, and gives it the time to ask its keyring.
+    pub fn wait_for_a_call(&self, sandbox: &Sandbox) {
+        let running = sandbox.root().join("running");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !running.exists() {
+            assert!(Instant::now() < deadline, "no client runs the helper");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(500));
     }
 
     /// Runs the helper itself, past the trace's reader: the next `take_calls` does not tell of it.

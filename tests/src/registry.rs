@@ -17,14 +17,14 @@ use crate::sandbox;
 /// After this long it won't come up any more.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running registry on a free port of loopback, with basic auth and one user. It ends with this value.
+/// A running registry on a free port of loopback, with basic auth and one user, or open to anybody. It ends with this value.
 #[derive(Debug)]
 pub struct Registry {
     process: Child,
     address: SocketAddr,
     folder: TempDir,
-    username: String,
-    password: String,
+    /// `user:password`, unless anybody may use it.
+    login: Option<String>,
     transport: Transport,
 }
 
@@ -40,9 +40,17 @@ pub enum Transport {
 impl Registry {
     /// Starts an empty registry that only this user may use.
     pub fn start(transport: Transport, username: &str, password: &str) -> Self {
+        Self::launch(transport, Some((username, password)))
+    }
+
+    /// Starts an empty registry that anybody may use, without a login.
+    pub fn start_public(transport: Transport) -> Self {
+        Self::launch(transport, None)
+    }
+
+    fn launch(transport: Transport, login: Option<(&str, &str)>) -> Self {
         let folder = tempfile::Builder::new().prefix("regcred-registry-").tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
-        std::fs::write(path("htpasswd"), htpasswd(username, password)).expect("the users can be written");
         let mut http = json!({ "addr": "127.0.0.1:0" });
         if transport == Transport::Tls {
             let names = ["localhost", "127.0.0.1"].map(String::from);
@@ -52,13 +60,16 @@ impl Registry {
             http["tls"] = json!({ "certificate": path("certificate.pem"), "key": path("key.pem") });
         }
         // Only at this level does it name the user of a request that went well.
-        let configuration = json!({
+        let mut configuration = json!({
             "version": 0.1,
             "log": { "level": "debug", "formatter": "json", "accesslog": { "disabled": true } },
             "storage": { "filesystem": { "rootdirectory": path("data") } },
             "http": http,
-            "auth": { "htpasswd": { "realm": "regcred", "path": path("htpasswd") } },
         });
+        if let Some((username, password)) = login {
+            std::fs::write(path("htpasswd"), htpasswd(username, password)).expect("the users can be written");
+            configuration["auth"] = json!({ "htpasswd": { "realm": "regcred", "path": path("htpasswd") } });
+        }
         std::fs::write(path("config.yml"), configuration.to_string()).expect("it can be written");
         let log = File::create(path("log")).expect("the log can be written");
         let mut process = Command::new("docker-registry")
@@ -76,8 +87,8 @@ impl Registry {
             let _ = process.wait();
             panic!("docker-registry does not come up: {}", read(&path("log")));
         };
-        let (username, password) = (username.to_owned(), password.to_owned());
-        Self { process, address, folder, username, password, transport }
+        let login = login.map(|(username, password)| format!("{username}:{password}"));
+        Self { process, address, folder, login, transport }
     }
 
     /// `host:port`, as it stands in front of an image's name.
@@ -90,15 +101,17 @@ impl Registry {
         self.folder.path().join("certificate.pem")
     }
 
-    /// Pushes an image with nothing in it as `repository:latest`, which only the registry's user may pull; returns
+    /// Pushes an image with nothing in it as `repository:latest`, which nobody else may pull if the registry has a user; returns
     /// its whole name.
     pub fn push(&self, repository: &str) -> String {
         let name = format!("{}/{repository}:latest", self.host());
         let layout = self.folder.path().join("layout");
         write_image(&layout);
-        let auth = STANDARD.encode(format!("{}:{}", self.username, self.password));
         let authfile = self.folder.path().join("auth.json");
-        let config = json!({ "auths": { self.host(): { "auth": auth } } });
+        let mut config = json!({ "auths": {} });
+        if let Some(login) = &self.login {
+            config["auths"][self.host()] = json!({ "auth": STANDARD.encode(login) });
+        }
         std::fs::write(&authfile, config.to_string()).expect("skopeo's login can be written");
         let mut command = Command::new("skopeo");
         command

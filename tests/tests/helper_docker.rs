@@ -4,52 +4,33 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use regcred_tests::clients;
+use regcred_tests::clients::Client::Docker;
+use regcred_tests::clients::configuration;
 use regcred_tests::helper::{Helper, Keyring};
 use regcred_tests::leak::{Folder, assert_no_secret};
-use regcred_tests::output::Output;
 use regcred_tests::registry::{Registry, Transport};
 use regcred_tests::sandbox::Sandbox;
-use serde_json::{Value, json};
-use xtask::clients::DOCKER;
+use serde_json::json;
 
 const USERNAME: &str = "robot";
 const PASSWORD: &str = "pa$$<w&rd>, \"quoted\" ü";
-
-/// Docker with our helper for all registries, and a registry whose certificate it trusts.
-fn docker(sandbox: &mut Sandbox, registry: &Registry) {
-    clients::link(sandbox, DOCKER);
-    sandbox.set("DOCKER_HOST", "unix:///nonexistent.sock");
-    sandbox.set("SSL_CERT_FILE", registry.certificate());
-    sandbox.write(".docker/config.json", r#"{"credsStore":"regcred"}"#);
-}
-
-fn login(sandbox: &Sandbox, registry: &Registry, password: &str) -> Output {
-    let arguments = ["login", "--username", USERNAME, "--password-stdin", &registry.host()];
-    sandbox.run_with_stdin(DOCKER, arguments, password.as_bytes())
-}
-
-fn config(sandbox: &Sandbox) -> Value {
-    let text = std::fs::read_to_string(sandbox.home().join(".docker/config.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
 
 fn from_login_to_logout(keyring: Keyring) {
     let mut sandbox = Sandbox::without_cluster();
     let helper = Helper::install(&mut sandbox, keyring);
     let registry = Registry::start(Transport::Tls, USERNAME, PASSWORD);
     let (host, image) = (registry.host(), registry.push("team/app"));
-    docker(&mut sandbox, &registry);
+    let file = Docker.configure(&mut sandbox, &[&registry]);
 
     let (logins, readers) = (registry.logins(), registry.readers("team/app").len());
-    let login = login(&sandbox, &registry, PASSWORD);
+    let login = Docker.login(&sandbox, &registry, USERNAME, PASSWORD);
     login.success().assert_stdout_contains("Login Succeeded");
     assert_eq!(registry.logins(), logins + 1);
     assert_eq!(helper.take_calls(), ["store"]);
-    assert_eq!(config(&sandbox), json!({ "auths": { &host: {} }, "credsStore": "regcred" }));
+    assert_eq!(configuration(&file), json!({ "auths": { &host: {} }, "credsStore": "regcred" }));
     assert_eq!(helper.list(&sandbox), json!({ &host: USERNAME }));
 
-    let inspect = sandbox.run(DOCKER, ["manifest", "inspect", &image]);
+    let inspect = Docker.pull(&sandbox, &registry, &image);
     inspect.success().assert_stdout_contains("\"schemaVersion\": 2");
     assert_eq!(helper.take_calls(), [format!("get {host}")]);
     let new_readers = registry.readers("team/app").split_off(readers);
@@ -58,7 +39,7 @@ fn from_login_to_logout(keyring: Keyring) {
         "{new_readers:?}"
     );
 
-    let logout = sandbox.run(DOCKER, ["logout", &host]);
+    let logout = Docker.logout(&sandbox, &host);
     logout.success();
     // docker erases every spelling that it ever used.
     let erased = ["", "http://", "https://"].map(|scheme| format!("erase {scheme}{host}"));
@@ -68,8 +49,8 @@ fn from_login_to_logout(keyring: Keyring) {
         "{calls:?}"
     );
     assert_eq!(helper.list(&sandbox), json!({}));
-    assert_eq!(config(&sandbox)["auths"], json!({}));
-    let refused = sandbox.run(DOCKER, ["manifest", "inspect", &image]);
+    assert_eq!(configuration(&file)["auths"], json!({}));
+    let refused = Docker.pull(&sandbox, &registry, &image);
     refused.assert_code(1).assert_stderr_contains("no basic auth credentials");
     assert!(helper.take_calls().iter().all(|call| *call == format!("get {host} failed")));
     assert_no_secret(PASSWORD, &[&login, &inspect, &logout, &refused, &Folder::new(sandbox.root())]);
@@ -92,25 +73,21 @@ fn docker_keeps_two_registries_apart() {
     let ours = Registry::start(Transport::Tls, USERNAME, PASSWORD);
     let other = Registry::start(Transport::Tls, "other", "another password");
     let (image, other_image) = (ours.push("team/app"), other.push("team/app"));
-    docker(&mut sandbox, &ours);
-    let certificates =
-        [&ours, &other].map(|registry| std::fs::read_to_string(registry.certificate()).unwrap());
-    sandbox.set("SSL_CERT_FILE", sandbox.write("certificates.pem", certificates.concat()));
+    Docker.configure(&mut sandbox, &[&ours, &other]);
 
-    login(&sandbox, &ours, PASSWORD).success();
-    let arguments = ["login", "--username", "other", "--password-stdin", &other.host()];
-    sandbox.run_with_stdin(DOCKER, arguments, b"another password").success();
+    Docker.login(&sandbox, &ours, USERNAME, PASSWORD).success();
+    Docker.login(&sandbox, &other, "other", "another password").success();
     assert_eq!(helper.list(&sandbox), json!({ ours.host(): USERNAME, other.host(): "other" }));
     helper.take_calls();
     for (image, registry, reader) in [(&image, &ours, USERNAME), (&other_image, &other, "other")] {
-        sandbox.run(DOCKER, ["manifest", "inspect", image]).success();
+        Docker.pull(&sandbox, registry, image).success();
         assert_eq!(helper.take_calls(), [format!("get {}", registry.host())]);
         assert_eq!(registry.readers("team/app").last().unwrap(), reader);
     }
-    sandbox.run(DOCKER, ["logout", &ours.host()]).success();
+    Docker.logout(&sandbox, &ours.host()).success();
     assert_eq!(helper.list(&sandbox), json!({ other.host(): "other" }));
-    sandbox.run(DOCKER, ["manifest", "inspect", &other_image]).success();
-    sandbox.run(DOCKER, ["manifest", "inspect", &image]).assert_code(1);
+    Docker.pull(&sandbox, &other, &other_image).success();
+    Docker.pull(&sandbox, &ours, &image).assert_code(1);
 }
 
 #[test]
@@ -118,8 +95,11 @@ fn a_wrong_password_is_refused_and_not_kept() {
     let mut sandbox = Sandbox::without_cluster();
     let helper = Helper::install(&mut sandbox, Keyring::SecretService);
     let registry = Registry::start(Transport::Tls, USERNAME, PASSWORD);
-    docker(&mut sandbox, &registry);
-    login(&sandbox, &registry, "wrong").assert_code(1).assert_stderr_contains("401 Unauthorized");
+    Docker.configure(&mut sandbox, &[&registry]);
+    Docker
+        .login(&sandbox, &registry, USERNAME, "wrong")
+        .assert_code(1)
+        .assert_stderr_contains("401 Unauthorized");
     assert_eq!(registry.refused(), 1);
     assert_eq!(helper.list(&sandbox), json!({}));
 
@@ -127,10 +107,10 @@ fn a_wrong_password_is_refused_and_not_kept() {
     let stale = json!({ "ServerURL": registry.host(), "Username": USERNAME, "Secret": "stale" });
     helper.ask(&sandbox, "store", &stale.to_string()).success();
     let image = registry.push("team/app");
-    sandbox.run(DOCKER, ["manifest", "inspect", &image]).assert_code(1);
+    Docker.pull(&sandbox, &registry, &image).assert_code(1);
     assert!(registry.refused() > 1);
-    login(&sandbox, &registry, PASSWORD).success();
-    sandbox.run(DOCKER, ["manifest", "inspect", &image]).success();
+    Docker.login(&sandbox, &registry, USERNAME, PASSWORD).success();
+    Docker.pull(&sandbox, &registry, &image).success();
 }
 
 #[test]
@@ -139,13 +119,13 @@ fn docker_auth_config_outranks_the_helper_and_leaves_it_alone() {
     let helper = Helper::install(&mut sandbox, Keyring::SecretService);
     let registry = Registry::start(Transport::Tls, USERNAME, PASSWORD);
     let image = registry.push("team/app");
-    docker(&mut sandbox, &registry);
+    Docker.configure(&mut sandbox, &[&registry]);
     let stale = json!({ "ServerURL": registry.host(), "Username": USERNAME, "Secret": "stale" });
     helper.ask(&sandbox, "store", &stale.to_string()).success();
     let auth = STANDARD.encode(format!("{USERNAME}:{PASSWORD}"));
     let variable = json!({ "auths": { registry.host(): { "auth": auth } } }).to_string();
     sandbox.set("DOCKER_AUTH_CONFIG", variable);
-    sandbox.run(DOCKER, ["manifest", "inspect", &image]).success();
+    Docker.pull(&sandbox, &registry, &image).success();
     assert_eq!(helper.take_calls(), Vec::<String>::new());
     assert_eq!(registry.refused(), 0);
 }

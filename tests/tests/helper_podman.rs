@@ -2,99 +2,15 @@
 
 #![cfg(test)]
 
-use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
-
+use regcred_tests::clients::{Client, configuration, verify};
 use regcred_tests::helper::{Helper, Keyring};
 use regcred_tests::leak::{Folder, assert_no_secret};
-use regcred_tests::output::Output;
 use regcred_tests::registry::{Registry, Transport};
 use regcred_tests::sandbox::Sandbox;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const USERNAME: &str = "robot";
 const PASSWORD: &str = "pa$$<w&rd>, \"quoted\" ü";
-
-/// A client of containers/image.
-#[derive(Clone, Copy)]
-enum Client {
-    Podman,
-    Skopeo,
-}
-
-impl Client {
-    fn program(self) -> &'static str {
-        match self {
-            Self::Podman => "podman",
-            Self::Skopeo => "skopeo",
-        }
-    }
-
-    /// Runs a command of the client, with an image store in the sandbox.
-    fn run<A: AsRef<OsStr>>(
-        self,
-        sandbox: &Sandbox,
-        arguments: impl IntoIterator<Item = A>,
-        stdin: &str,
-    ) -> Output {
-        let folder = |name: &str| sandbox.root().join(name).into_os_string();
-        let mut line: Vec<OsString> = match self {
-            Self::Podman => vec![
-                "--root".into(),
-                folder("storage"),
-                "--runroot".into(),
-                folder("runroot"),
-                "--storage-driver=vfs".into(),
-                "--events-backend=none".into(),
-            ],
-            Self::Skopeo => Vec::new(),
-        };
-        line.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
-        sandbox.run_with_stdin(self.program(), line, stdin.as_bytes())
-    }
-
-    fn login(self, sandbox: &Sandbox, registry: &Registry, password: &str) -> Output {
-        let host = registry.host();
-        let arguments = ["login", verify(registry), "--username", USERNAME, "--password-stdin", &host];
-        self.run(sandbox, arguments, password)
-    }
-
-    /// Gets a private image.
-    fn pull(self, sandbox: &Sandbox, registry: &Registry, image: &str) -> Output {
-        match self {
-            Self::Podman => self.run(sandbox, ["pull", verify(registry), image], ""),
-            Self::Skopeo => {
-                let target = format!("dir:{}", sandbox.root().join("image").display());
-                let verify = verify(registry).replace("--", "--src-");
-                self.run(sandbox, ["copy", &verify, &format!("docker://{image}"), &target], "")
-            }
-        }
-    }
-
-    fn logout(self, sandbox: &Sandbox, what: &str) -> Output {
-        self.run(sandbox, ["logout", what], "")
-    }
-}
-
-fn verify(registry: &Registry) -> &'static str {
-    match registry.transport() {
-        Transport::Http => "--tls-verify=false",
-        Transport::Tls => "--tls-verify=true",
-    }
-}
-
-/// An auth file that names our helper for each of these registries, and trust in their certificates.
-fn configure(sandbox: &mut Sandbox, registries: &[&Registry]) -> PathBuf {
-    let helpers: serde_json::Map<_, _> =
-        registries.iter().map(|registry| (registry.host(), "regcred".into())).collect();
-    let auth_file = sandbox.write("auth.json", json!({ "credHelpers": helpers }).to_string());
-    sandbox.set("REGISTRY_AUTH_FILE", &auth_file);
-    let tls = registries.iter().filter(|registry| registry.transport() == Transport::Tls);
-    let certificates = tls.map(|registry| std::fs::read_to_string(registry.certificate()).unwrap());
-    let certificates = sandbox.write("certificates.pem", certificates.collect::<String>());
-    sandbox.set("SSL_CERT_FILE", certificates);
-    auth_file
-}
 
 fn assert_pulled_as_the_user(registry: &Registry, before: usize) {
     let readers = registry.readers("team/app").split_off(before);
@@ -106,10 +22,10 @@ fn from_login_to_logout(client: Client, keyring: Keyring, transport: Transport) 
     let helper = Helper::install(&mut sandbox, keyring);
     let registry = Registry::start(transport, USERNAME, PASSWORD);
     let (host, image) = (registry.host(), registry.push("team/app"));
-    let auth_file = configure(&mut sandbox, &[&registry]);
+    let auth_file = client.configure(&mut sandbox, &[&registry]);
     let (logins, readers) = (registry.logins(), registry.readers("team/app").len());
 
-    let login = client.login(&sandbox, &registry, PASSWORD);
+    let login = client.login(&sandbox, &registry, USERNAME, PASSWORD);
     login.success().assert_stdout_contains("Login Succeeded!");
     assert_eq!(helper.take_calls(), [format!("get {host} failed"), "store".to_owned()]);
     assert!(registry.logins() > logins);
@@ -133,8 +49,7 @@ fn from_login_to_logout(client: Client, keyring: Keyring, transport: Transport) 
     assert_ne!(refused.code, Some(0));
     refused.assert_stderr_contains("unauthorized: authentication required");
     assert_eq!(helper.take_calls(), [format!("get {host} failed")]);
-    let file: Value = serde_json::from_str(&std::fs::read_to_string(auth_file).unwrap()).unwrap();
-    assert_eq!(file["credHelpers"], json!({ &host: "regcred" }));
+    assert_eq!(configuration(&auth_file)["credHelpers"], json!({ &host: "regcred" }));
     assert_no_secret(PASSWORD, &[&login, &pull, &inspect, &logout, &refused, &Folder::new(sandbox.root())]);
 }
 
@@ -164,9 +79,9 @@ fn logout_of_all(client: Client, keyring: Keyring) {
     let registries =
         [Transport::Tls, Transport::Http].map(|transport| Registry::start(transport, USERNAME, PASSWORD));
     let image = registries[0].push("team/app");
-    configure(&mut sandbox, &registries.each_ref());
+    client.configure(&mut sandbox, &registries.each_ref());
     for registry in &registries {
-        client.login(&sandbox, registry, PASSWORD).success();
+        client.login(&sandbox, registry, USERNAME, PASSWORD).success();
     }
     let hosts = registries.each_ref().map(Registry::host);
     assert_eq!(helper.list(&sandbox), json!({ &hosts[0]: USERNAME, &hosts[1]: USERNAME }));
@@ -190,10 +105,10 @@ fn logout_of_all_that_is_listed(client: Client, keyring: Keyring) {
     let helper = Helper::install(&mut sandbox, keyring);
     let registry = Registry::start(Transport::Http, USERNAME, PASSWORD);
     let image = registry.push("team/app");
-    configure(&mut sandbox, &[]);
+    client.configure(&mut sandbox, &[]);
     let registries = sandbox.write("registries.conf", "credential-helpers = [\"regcred\"]\n");
     sandbox.set("CONTAINERS_REGISTRIES_CONF", registries);
-    client.login(&sandbox, &registry, PASSWORD).success();
+    client.login(&sandbox, &registry, USERNAME, PASSWORD).success();
     let elsewhere =
         json!({ "ServerURL": "https://Registry.example/v1/", "Username": "me", "Secret": PASSWORD });
     helper.ask(&sandbox, "store", &elsewhere.to_string()).success();

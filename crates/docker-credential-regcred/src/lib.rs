@@ -58,7 +58,16 @@ pub fn run(
         ["version" | "--version" | "-V" | "-v"] => print(stdout, &version()),
         ["help" | "--help" | "-h"] => print(stdout, HELP),
         [verb] => match Verb::parse(verb) {
-            Some(verb) => handle(verb, || open(environment, verb, stderr), stdin, stdout),
+            Some(verb) => {
+                let outcome = handle(verb, || open(environment, verb, stderr), stdin, stdout);
+                if let (Verb::Get | Verb::Erase, Err(failure @ ProtocolFailure::Store(_))) = (verb, &outcome)
+                {
+                    // Docker passes over a failure of these two: it goes on without a login, or says that it removed
+                    // one. What stands on standard error gets through to its user.
+                    let _ = writeln!(stderr, "{failure}");
+                }
+                outcome
+            }
             None => return refuse(stdout, &format!("{NAME}: unknown action: {}", harmless(verb))),
         },
         [] => return refuse(stdout, &format!("{NAME}: name one action\n\n{HELP}")),
@@ -99,7 +108,7 @@ fn print(stdout: &mut dyn Write, text: &str) -> Result<(), ProtocolFailure> {
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(ProtocolFailure::Output)
 }
 
-/// Clients show their users what is on standard output, and nothing of standard error.
+/// Clients look for the reason on standard output, and most tell it to their users.
 fn refuse(stdout: &mut dyn Write, message: &str) -> ExitCode {
     let _ = writeln!(stdout, "{}", message.trim_end()).and_then(|()| stdout.flush());
     ExitCode::FAILURE

@@ -133,7 +133,12 @@ impl SecretService {
         self.signal_keyring(Signal::CONT)
     }
 
-    /// Kills the keyring, as a crash would; the bus stays.
+    /// Kills the keyring in whatever it does.
+    pub fn crash(&self) -> Result<()> {
+        self.signal_keyring(Signal::KILL)
+    }
+
+    /// Kills the keyring, as a crash would, and waits for its end; the bus stays.
     pub fn kill_keyring(&mut self) {
         if let Some(keyring) = &mut self.keyring {
             end(keyring);
