@@ -40,10 +40,10 @@ else manages the Secret.";
 
 /// Add or replace registries' entries in a pull secret; it is created if there is none
 #[derive(Args)]
-#[command(after_help = EXAMPLES, override_usage = "kubectl regcred set NAME --registry HOST [OPTIONS]")]
+#[command(after_help = EXAMPLES, override_usage = "kubectl regcred set SECRET --registry HOST [OPTIONS]")]
 pub(crate) struct SetArgs {
     /// The name of the Secret
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "SECRET")]
     names: Vec<String>,
     #[command(flatten)]
     source: SourceArgs,

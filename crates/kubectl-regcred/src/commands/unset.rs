@@ -29,10 +29,10 @@ Secret.";
 /// All keys that mean the registry go, with https:// or without: ghcr.io, GHCR.IO:443 and ghcr.io/v2/ are one. A namespace on it, such
 /// as ghcr.io/team, is another one and stays.
 #[derive(Args)]
-#[command(after_help = EXAMPLES, override_usage = "kubectl regcred unset NAME --registry HOST [OPTIONS]")]
+#[command(after_help = EXAMPLES, override_usage = "kubectl regcred unset SECRET --registry HOST [OPTIONS]")]
 pub(crate) struct UnsetArgs {
     /// The name of the Secret
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "SECRET")]
     names: Vec<String>,
     /// The registry whose entries go, in any spelling
     #[arg(long, value_name = "HOST")]
