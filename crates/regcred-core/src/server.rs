@@ -4,6 +4,7 @@
 //! helper's: spellings that mean one server are one value. The kubelet's own reading of the keys of a pull secret
 //! is literal and lives elsewhere; here is only [`pull_secret_key`], which spells a key so that the kubelet finds it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
@@ -229,6 +230,16 @@ pub fn check_registry_key(key: &str) -> Result<(), ServerError> {
         Some((offset, character)) => Err(ServerError::ForbiddenCharacter { character, offset }),
         None => Ok(()),
     }
+}
+
+/// A registry key as it can be shown: what stands before an `@` may be a password, and is left out.
+pub fn shown_key(key: &str) -> Cow<'_, str> {
+    let Some((_, host)) = key.rsplit_once('@') else { return Cow::Borrowed(key) };
+    let scheme = match split_scheme(key) {
+        (Some(scheme), _) if is_http(scheme) => format!("{scheme}://"),
+        _ => String::new(),
+    };
+    Cow::Owned(format!("{scheme}[redacted]@{host}"))
 }
 
 /// The key under which an entry found under `key` in a docker config belongs into a pull secret, so that the

@@ -5,7 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use regcred_core::kubelet::Stored;
+use regcred_core::image::ImageReference;
+use regcred_core::kubelet::{Referenced, Stored, lookup};
 use regcred_core::lint::{Finding, Level, Problem, Subject, lint};
 
 const CONFIG: &str = "kubernetes.io/dockerconfigjson";
@@ -207,5 +208,54 @@ fn the_worst_comes_first_and_nothing_shows_a_secret() {
         let shown = format!("{finding:?} {} {}", finding.problem, finding.problem.remedy());
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(!finding.problem.to_string().ends_with('.'), "{shown}");
+    }
+}
+
+/// A key that is said to match nothing is tried against images that somebody could mean by it.
+#[test]
+fn a_key_that_never_matches_is_found_and_never_matches() {
+    let good = r#""auth":"dTpw""#;
+    for (key, code, image) in [
+        ("", "no-host", "localhost/app"),
+        (":5000", "no-host", "localhost:5000/app"),
+        ("https:///team", "no-host", "localhost/team/app"),
+        ("ghcr.io.", "trailing-dot", "ghcr.io/app"),
+        ("https://ghcr.io.:5000/", "trailing-dot", "ghcr.io:5000/app"),
+        ("https://ghcr.io/v1", "api-version", "ghcr.io/app"),
+        ("ghcr.io/v2", "api-version", "ghcr.io/app"),
+        ("ghcr.io/team*", "path-pattern", "ghcr.io/team/app"),
+        ("ghcr.io/[t]eam/", "path-pattern", "ghcr.io/team/app"),
+        ("ghcr.io/Team/", "upper-case-path", "ghcr.io/team/app"),
+    ] {
+        assert_eq!(found(&entry(key, good)), [format!("{key}: {code}")], "{key}");
+        let config = format!("{{\"auths\":{}}}", entry(key, good));
+        let secret = Referenced { name: "s", stored: Some(stored(CONFIG, Some(&config), None)) };
+        let image = image.parse::<ImageReference>().unwrap();
+        assert!(lookup(&[secret], &image).unwrap().tried.is_empty(), "{key} matches {image:?}");
+    }
+}
+
+#[test]
+fn the_port_443_is_found_since_it_must_be_named() {
+    let good = r#""auth":"dTpw""#;
+    for key in ["ghcr.io:443", "https://ghcr.io:443/v2/"] {
+        assert_eq!(found(&entry(key, good)), [format!("{key}: https-port")]);
+    }
+}
+
+#[test]
+fn a_login_in_a_key_is_found_and_not_shown() {
+    for key in ["https://me:hunter2@ghcr.io", "me:hun/ter2@ghcr.io", "hunter2@ghcr.io/team/"] {
+        let config =
+            format!("{{\"auths\":{{\"{key}\":{{\"auth\":\"dTpw\"}},\"ghcr.io\":{{\"auth\":\"dTpx\"}}}}}}");
+        let findings = findings(stored(CONFIG, Some(&config), None), None);
+        assert!(findings.iter().any(|f| f.problem.code() == "user-info"), "{key}: {findings:?}");
+        let shown: String =
+            findings.iter().map(|f| format!("{f:?} {} {}", f.problem, f.problem.remedy())).collect();
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("hun/ter2") && !shown.contains("ter2"),
+            "{shown}"
+        );
+        assert!(shown.contains("[redacted]@ghcr.io"), "{shown}");
     }
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use regcred_core::image::ImageReference;
-use regcred_core::kubelet::{Fatal, Lookup, Referenced, lookup};
+use regcred_core::kubelet::{Fatal, Lookup, Miss, Referenced, lookup};
+use regcred_core::server::shown_key;
 use serde_json::{Map, Value, json};
 
 use crate::cli::ClusterArgs;
@@ -118,7 +119,7 @@ fn print(
     let lookup = match result {
         Ok(lookup) => lookup,
         Err(fatal) => {
-            let entry = fatal.key.as_ref().map(|key| format!(" {key:?}")).unwrap_or_default();
+            let entry = fatal.key.as_ref().map(|key| format!(" {:?}", shown_key(key))).unwrap_or_default();
             output::line(&format!("the pull fails: {}{entry}: {fatal}", name(fatal.secret)))?;
             return output::line("one such value fails every pull of the pod, whatever else it has");
         }
@@ -143,7 +144,7 @@ fn print(
             output::line(&format!(
                 "  {place}. {} {:?}, user {user:?}{remark}",
                 name(tier.secret),
-                entry.key
+                shown_key(&entry.key)
             ))?;
         }
     }
@@ -151,12 +152,21 @@ fn print(
         output::line("not tried:")?;
     }
     for miss in &lookup.missed {
-        output::line(&format!("  {} {:?}: {}", name(miss.secret), miss.key, miss.reason))?;
+        output::line(&format!("  {} {:?}: {}", name(miss.secret), shown_key(&miss.key), detail(miss)))?;
     }
     for (secret, ignored) in &lookup.ignored {
         output::line(&format!("  {}: {ignored}", name(*secret)))?;
     }
     Ok(())
+}
+
+/// Why an entry is not tried. The reason quotes parts of the key, and one with an `@` may hold a password.
+fn detail(miss: &Miss) -> String {
+    if miss.key.contains('@') {
+        "the key does not match (it holds a login: see `lint`)".to_owned()
+    } else {
+        miss.reason.to_string()
+    }
 }
 
 fn report(
@@ -183,7 +193,7 @@ fn report(
             put("outcome", json!("fatal"));
             let mut object = json!({"secret": name(fatal.secret)});
             if let Some(key) = &fatal.key {
-                object["key"] = json!(key);
+                object["key"] = json!(shown_key(key));
             }
             object["reason"] = json!(fatal.to_string());
             put("fatal", object);
@@ -194,8 +204,8 @@ fn report(
                 tier.entries.iter().map(move |entry| {
                     json!({
                         "secret": name(tier.secret),
-                        "key": entry.key,
-                        "indexKey": tier.index_key,
+                        "key": shown_key(&entry.key),
+                        "indexKey": shown_key(&tier.index_key),
                         "username": entry.credential.username,
                         "tie": tier.entries.len() > 1,
                         "hubFallback": tier.hub_fallback,
@@ -204,8 +214,8 @@ fn report(
             });
             put("tried", tried.collect());
             let missed = lookup.missed.iter().map(|miss| {
-                let (reason, detail) = (miss.reason.code(), miss.reason.to_string());
-                json!({"secret": name(miss.secret), "key": miss.key, "reason": reason, "detail": detail})
+                let (reason, detail) = (miss.reason.code(), detail(miss));
+                json!({"secret": name(miss.secret), "key": shown_key(&miss.key), "reason": reason, "detail": detail})
             });
             let ignored = lookup.ignored.iter().map(|(secret, ignored)| {
                 json!({"secret": name(*secret), "reason": ignored.code(), "detail": ignored.to_string()})

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Problem;
+use super::{Flaw, Problem};
 use crate::credential::expiry;
 use crate::json::lossy;
 use crate::kubelet::decode::{Decoded, Entry};
 use crate::kubelet::index::{IndexKey, Target};
 use crate::kubelet::is_hub_fallback;
-use crate::server::Server;
+use crate::server::{Server, shown_key};
 
 /// A token that has less than this left is worth a note.
 const SOON: TimeDelta = TimeDelta::days(7);
@@ -29,6 +29,9 @@ pub(super) fn lint(decoded: &Decoded, now: DateTime<Utc>, find: &mut impl FnMut(
     for (at, (entry, index_key)) in indexed.iter().enumerate() {
         let mut find = |problem| find(Some(entry.key.clone()), problem);
         lint_credential(entry, now, &mut find);
+        if entry.key.contains('@') {
+            find(Problem::UserInfo);
+        }
         match index_key {
             None if has_upper_case_scheme(&entry.key) => find(Problem::UpperCaseScheme),
             None => find(Problem::UnparsableKey),
@@ -36,12 +39,12 @@ pub(super) fn lint(decoded: &Decoded, now: DateTime<Utc>, find: &mut impl FnMut(
                 lint_key(&entry.key, index_key, &mut find);
                 if let Some((first, Some(second))) = ties.get(index_key) {
                     let (other, _) = &indexed[if *first == at { *second } else { *first }];
-                    find(Problem::Tie { other: other.key.clone() });
+                    find(Problem::Tie { other: shown_key(&other.key).into_owned() });
                 }
                 if is_hub_fallback(index_key)
                     && let Some((by, _)) = all_of_hub
                 {
-                    find(Problem::Shadowed { by: by.key.clone() });
+                    find(Problem::Shadowed { by: shown_key(&by.key).into_owned() });
                 }
             }
         }
@@ -101,8 +104,31 @@ fn lint_key(key: &str, index_key: &IndexKey, find: &mut impl FnMut(Problem)) {
     if host.contains(|c: char| c.is_ascii_uppercase()) {
         find(Problem::UpperCaseHost);
     }
-    if !path.is_empty() && !path.ends_with('/') {
-        find(Problem::Boundary { path: path.to_owned() });
+    if host.ends_with(":443") {
+        find(Problem::HttpsPort);
+    }
+    match flaw(host, path) {
+        Some(flaw) => find(Problem::NeverMatches(flaw)),
+        None if !path.is_empty() && !path.ends_with('/') => find(Problem::Boundary { path: path.to_owned() }),
+        None => {}
+    }
+}
+
+/// What no image name has, and a key that has it matches none.
+fn flaw(host: &str, path: &str) -> Option<Flaw> {
+    let name = host.split_once(':').map_or(host, |(name, _port)| name);
+    if name.is_empty() {
+        Some(Flaw::NoHost)
+    } else if name.ends_with('.') {
+        Some(Flaw::TrailingDot)
+    } else if ["/v1", "/v2"].contains(&path) {
+        Some(Flaw::ApiVersion)
+    } else if path.contains(['*', '[', '\\']) {
+        Some(Flaw::PathPattern)
+    } else if path.contains(|c: char| c.is_uppercase()) {
+        Some(Flaw::UpperCasePath)
+    } else {
+        None
     }
 }
 

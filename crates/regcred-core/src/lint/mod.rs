@@ -12,12 +12,13 @@ use crate::docker_config::Form;
 use crate::json::{Json, Kind};
 use crate::kubelet::Stored;
 use crate::kubelet::decode::decode_all;
-pub use problem::{Level, Problem};
+use crate::server::shown_key;
+pub use problem::{Flaw, Level, Problem};
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The registry key of the entry, if it is about one.
+    /// The registry key of the entry as it can be shown ([`shown_key`]), if it is about one.
     pub entry: Option<String>,
     /// What is wrong; it knows its level, its reason and its remedy.
     pub problem: Problem,
@@ -37,7 +38,10 @@ pub struct Subject<'a> {
 /// Everything that is wrong with a Secret, the worst first. A Secret that is none for pulling has no findings.
 pub fn lint(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut find = |entry: Option<String>, problem| findings.push(Finding { entry, problem });
+    let mut find = |entry: Option<String>, problem| {
+        let entry = entry.map(|key| shown_key(&key).into_owned());
+        findings.push(Finding { entry, problem });
+    };
     match docker_config(&subject.stored) {
         Looked::NoPullSecret => return findings,
         Looked::Ignored(problem) => find(None, problem),

@@ -72,6 +72,12 @@ pub enum Problem {
     HubKey,
     /// The host has upper-case letters, and images rarely do.
     UpperCaseHost,
+    /// The key names the port 443, and images rarely do.
+    HttpsPort,
+    /// The key has something that no image name has.
+    NeverMatches(Flaw),
+    /// The key holds a user name, and maybe a password, where everybody shows it.
+    UserInfo,
     /// `username` or `password` says other than `auth`, which overrides them.
     Contradiction,
     /// The password ends with a newline.
@@ -105,6 +111,21 @@ pub enum Problem {
     },
 }
 
+/// Why a key matches no image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It has no host.
+    NoHost,
+    /// Its host ends in a dot.
+    TrailingDot,
+    /// Its path is `/v1` or `/v2`, which only with a slash after it is none.
+    ApiVersion,
+    /// Its path has `*`, `[` or `\`: only hosts are patterns.
+    PathPattern,
+    /// Its path has upper-case letters.
+    UpperCasePath,
+}
+
 impl Problem {
     /// How bad it is.
     pub fn level(&self) -> Level {
@@ -119,6 +140,9 @@ impl Problem {
             | Self::UpperCaseScheme
             | Self::HubKey
             | Self::UpperCaseHost
+            | Self::HttpsPort
+            | Self::NeverMatches(_)
+            | Self::UserInfo
             | Self::Contradiction
             | Self::Newline
             | Self::Tie { .. }
@@ -143,6 +167,13 @@ impl Problem {
             Self::UpperCaseScheme => "upper-case-scheme",
             Self::HubKey => "hub-key",
             Self::UpperCaseHost => "upper-case-host",
+            Self::HttpsPort => "https-port",
+            Self::NeverMatches(Flaw::NoHost) => "no-host",
+            Self::NeverMatches(Flaw::TrailingDot) => "trailing-dot",
+            Self::NeverMatches(Flaw::ApiVersion) => "api-version",
+            Self::NeverMatches(Flaw::PathPattern) => "path-pattern",
+            Self::NeverMatches(Flaw::UpperCasePath) => "upper-case-path",
+            Self::UserInfo => "user-info",
             Self::Contradiction => "contradiction",
             Self::Newline => "newline",
             Self::Boundary { .. } => "path-boundary",
@@ -185,6 +216,17 @@ impl Problem {
             Self::UpperCaseScheme => "write `https://` in lower case, or leave it out",
             Self::HubKey => return format!("write the key as `{DOCKER_HUB}`"),
             Self::UpperCaseHost => "write the host in the case in which images name it, which is the lower one",
+            Self::HttpsPort => "leave `:443` out, unless images name it",
+            Self::NeverMatches(Flaw::NoHost) => "write the registry's host as the key, or remove the entry",
+            Self::NeverMatches(Flaw::TrailingDot) => "leave the dot at the host's end out",
+            Self::NeverMatches(Flaw::ApiVersion) => "leave the path out",
+            Self::NeverMatches(Flaw::PathPattern) => {
+                "write the beginning of the path without a pattern: it is compared as a prefix"
+            }
+            Self::NeverMatches(Flaw::UpperCasePath) => "write the path in lower case, as images do",
+            Self::UserInfo => {
+                "write the host alone, and the login into `auth`; if a password stood there, rotate it: keys are shown"
+            }
             Self::Contradiction => "keep one of the two: the kubelet uses `auth`",
             Self::Newline => {
                 "make it anew without the newline: `printf %s`, not `echo`; `--password-stdin` drops one"
@@ -231,6 +273,17 @@ impl fmt::Display for Problem {
             Self::UpperCaseHost => {
                 f.write_str("the host has upper-case letters, and the kubelet compares them as they are")
             }
+            Self::HttpsPort => f.write_str("the kubelet compares ports as text: it matches only images that name `:443`"),
+            Self::NeverMatches(flaw) => f.write_str(match flaw {
+                Flaw::NoHost => "the key has no host, so it never matches",
+                Flaw::TrailingDot => "the host ends in a dot, so it never matches",
+                Flaw::ApiVersion => {
+                    "the kubelet takes the path for a namespace, since no slash ends it, so it never matches"
+                }
+                Flaw::PathPattern => "the path has a pattern, and only hosts are patterns, so it never matches",
+                Flaw::UpperCasePath => "the path has upper-case letters, which no image has, so it never matches",
+            }),
+            Self::UserInfo => f.write_str("the key holds a user name or a password, and keys are shown everywhere"),
             Self::Contradiction => f.write_str("`username` or `password` says other than `auth`"),
             Self::Newline => f.write_str("the password ends with a newline, which registries take for part of it"),
             Self::Boundary { path } => {
