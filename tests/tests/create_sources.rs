@@ -236,10 +236,10 @@ fn a_helper_that_answers_nonsense_is_refused() {
     }
     // Well-formed, but of no use in a pull secret.
     create(&misbehaving("echo '{\"Username\":\"u\",\"Secret\":\"\"}'"), &["--from-docker-config"])
-        .assert_code(2)
+        .assert_code(1)
         .assert_stderr_contains("the password for \"ghcr.io\" is empty");
     create(&misbehaving("echo '{\"Username\":\"a:b\",\"Secret\":\"p\"}'"), &["--from-docker-config"])
-        .assert_code(2)
+        .assert_code(1)
         .assert_stderr_contains("contains a `:`");
 }
 
@@ -410,4 +410,61 @@ fn user_and_password_can_come_from_variables() {
     }
     create(&sandbox, &["--from-env=CI_USER,CI_PASS", "--docker-username=u"]).assert_code(2);
     create(&sandbox, &["--from-env=CI_USER,CI_PASS", "--from-docker-config"]).assert_code(2);
+}
+
+#[test]
+fn the_port_443_of_nerdctl_is_left_out_unless_it_is_asked_for() {
+    for (auths, registry, expected) in [
+        (json!({ "ghcr.io:443": auth("me", "1") }), None, "ghcr.io"),
+        (json!({ "ghcr.io:443": auth("me", "1") }), Some("ghcr.io"), "ghcr.io"),
+        (json!({ "ghcr.io:443": auth("me", "1") }), Some("ghcr.io:443"), "ghcr.io:443"),
+        (json!({ "ghcr.io": auth("me", "1"), "ghcr.io:443": auth("you", "2") }), None, "ghcr.io"),
+        (json!({ "ghcr.io:443": auth("you", "2"), "ghcr.io": auth("me", "1") }), Some("ghcr.io"), "ghcr.io"),
+    ] {
+        let (sandbox, _store) = docker_home(&json!({ "auths": auths }));
+        let registry = registry.map(|registry| format!("--registry={registry}"));
+        let created = create(&sandbox, &[&["--from-docker-config"], registry.as_deref().as_slice()].concat());
+        created.success();
+        let keys: Vec<_> = logins(&created).into_iter().map(|(key, ..)| key).collect();
+        assert_eq!(keys, [expected], "{auths} {registry:?}");
+    }
+}
+
+#[test]
+fn what_is_of_no_use_names_the_way_around_it() {
+    let (sandbox, _store) = docker_home(&json!({ "auths": {
+        "ghcr.io": auth("me", "hunter2-and-more"), "empty.example": { "username": "me", "password": "", "auth": "bWU6" }
+    } }));
+    let refused = create(&sandbox, &["--from-docker-config"]);
+    refused.assert_code(1).assert_stderr_contains("name the registries that you want with --registry");
+    assert_no_secret("hunter2-and-more", &[&refused]);
+    create(&sandbox, &["--from-docker-config", "--registry=ghcr.io"]).success();
+}
+
+#[test]
+fn a_login_in_a_key_is_shown_nowhere() {
+    let key = "https://me:hunter2-and-more@ghcr.io";
+    let (sandbox, _store) = docker_home(&json!({ "auths": { key: {}, "quay.io": auth("you", "2") } }));
+    let outputs = [
+        create(&sandbox, &["--from-docker-config"]),
+        create(&sandbox, &["--from-docker-config", "--registry=nowhere.example"]),
+        sandbox.kubectl_regcred(["lint", "-f", ".docker/config.json"]),
+        sandbox.kubectl_regcred(["lint", "-f", ".docker/config.json", "-o", "json"]),
+    ];
+    outputs[1].assert_stderr_contains("[redacted]@ghcr.io");
+    outputs[2].assert_stdout_contains("[redacted]@ghcr.io");
+    for output in &outputs {
+        assert_no_secret("hunter2-and-more", &[output]);
+    }
+}
+
+/// As many as a large company has; a minute would show that every one is compared with every other.
+#[test]
+fn thousands_of_entries_are_no_burden() {
+    let auths: serde_json::Map<_, _> =
+        (0..5000).map(|number| (format!("r{number}.example"), auth("me", "1"))).collect();
+    let (sandbox, _store) = docker_home(&json!({ "auths": auths }));
+    let created = create(&sandbox, &["--from-docker-config"]);
+    created.success();
+    assert_eq!(logins(&created).len(), 5000);
 }

@@ -246,3 +246,23 @@ fn nothing_is_coloured_in_a_pipe() {
     assert!(!output.stderr.contains('\u{1b}'), "{:?}", output.stderr);
     assert_eq!(output.raw_stderr.last().copied().unwrap(), b'\n');
 }
+
+#[test]
+fn of_a_flag_that_is_given_twice_the_last_one_counts_as_with_kubectl() {
+    let sandbox = Sandbox::without_cluster();
+    let line = ["create", "regcred", "--password-stdin", "--dry-run=client", "-o", "name", "-o", "json"];
+    let twice = [&line[..], &["--docker-username=me", "--docker-username=you"]].concat();
+    let created = sandbox.run_with_stdin("kubectl-regcred", twice, b"p");
+    created.success();
+    let data = created.json()["data"][".dockerconfigjson"].as_str().unwrap().to_owned();
+    let config = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data).unwrap();
+    assert!(String::from_utf8(config).unwrap().contains("\"username\":\"you\""));
+}
+
+#[test]
+fn a_line_that_makes_no_sense_is_quoted_without_what_moves_the_cursor() {
+    let sandbox = Sandbox::without_cluster();
+    let refused = sandbox.kubectl_regcred(["create", "--no\u{1b}[2Jsuch"]);
+    refused.assert_code(2);
+    assert!(!refused.stderr.contains('\u{1b}'), "{:?}", refused.stderr);
+}

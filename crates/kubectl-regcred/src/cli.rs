@@ -17,6 +17,8 @@ use crate::failure::Failure;
     name = "kubectl-regcred",
     bin_name = "kubectl regcred",
     disable_help_subcommand = true,
+    // As with kubectl: of a flag that is given twice, the last one counts.
+    args_override_self = true,
     max_term_width = 110
 )]
 pub(crate) struct Cli {

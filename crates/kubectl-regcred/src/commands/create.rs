@@ -189,21 +189,14 @@ fn in_namespace(secret: &Secret, namespace: Option<&str>) -> Secret {
 fn report(outcomes: &[Outcome], args: &CreateArgs, targets: &Targets) -> Result<u8, Failure> {
     let done: Vec<_> =
         outcomes.iter().filter_map(|outcome| Some((outcome, outcome.result.as_ref().ok()?))).collect();
-    match args.output {
-        None => {
-            for (outcome, done) in &done {
-                print(outcome, done, args.change.dry_run, targets.is_bulk)?;
-            }
+    print_all(&done, args, targets).map_err(|failure| match done.len() {
+        0 => failure,
+        _ if args.change.dry_run != DryRun::None => failure,
+        1 => Failure { message: format!("the Secret is created, but {}", failure.message), ..failure },
+        count => {
+            Failure { message: format!("{count} Secrets are created, but {}", failure.message), ..failure }
         }
-        Some(Format::Name) => {
-            for (_, done) in &done {
-                output::line(&format!("secret/{}", name(&done.secret)))?;
-            }
-        }
-        Some(Format::Json) if !done.is_empty() => output::json(&objects(&done, targets.is_bulk)?)?,
-        Some(Format::Yaml) if !done.is_empty() => output::yaml(&objects(&done, targets.is_bulk)?)?,
-        Some(Format::Json | Format::Yaml) => {}
-    }
+    })?;
     let failures = failures(outcomes);
     let Some((first, rest)) = failures.split_first() else { return Ok(exit::DONE) };
     if !targets.is_bulk && rest.is_empty() {
@@ -220,6 +213,20 @@ fn report(outcomes: &[Outcome], args: &CreateArgs, targets: &Targets) -> Result<
         ));
     }
     Ok(if rest.iter().all(|failure| failure.code == first.code) { first.code } else { exit::FAILED })
+}
+
+fn print_all(done: &[(&Outcome, &Done)], args: &CreateArgs, targets: &Targets) -> Result<(), Failure> {
+    match args.output {
+        None => done
+            .iter()
+            .try_for_each(|(outcome, done)| print(outcome, done, args.change.dry_run, targets.is_bulk)),
+        Some(Format::Name) => {
+            done.iter().try_for_each(|(_, done)| output::line(&format!("secret/{}", name(&done.secret))))
+        }
+        Some(Format::Json | Format::Yaml) if done.is_empty() => Ok(()),
+        Some(Format::Json) => output::json(&objects(done, targets.is_bulk)?),
+        Some(Format::Yaml) => output::yaml(&objects(done, targets.is_bulk)?),
+    }
 }
 
 /// Everything that failed, each with its namespace.

@@ -124,9 +124,24 @@ pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
         // The value that is too much may be a password, as in `--password-stdin=…`.
         error.remove(ContextKind::InvalidValue);
     }
-    // clap knows about colour, pipes and NO_COLOR. A closed pipe is no failure of ours.
-    let _ = error.print();
-    ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 })
+    let plain = error.to_string();
+    if error.use_stderr() && !is_harmless(&plain) {
+        // It quotes the command line, and somebody else may have written that.
+        write_stderr(&plain.split('\n').map(harmless).collect::<Vec<_>>().join("\n"));
+        return ExitCode::from(exit::USAGE);
+    }
+    // clap knows about colour, pipes and NO_COLOR.
+    let printed = error.print();
+    if error.use_stderr() {
+        return ExitCode::from(exit::USAGE);
+    }
+    match written_stdout(printed) {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(unwritten) => {
+            failure(&unwritten);
+            ExitCode::from(unwritten.code)
+        }
+    }
 }
 
 fn write_stdout(text: &str) -> Result<(), Failure> {

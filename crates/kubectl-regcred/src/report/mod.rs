@@ -12,6 +12,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use regcred_core::credential::{Login, SecretString, expiry};
 use regcred_core::docker_config::{DockerConfig, Form};
 use regcred_core::lint::{self, Level, Subject};
+use regcred_core::server::shown_key;
 use serde::{Serialize, Serializer};
 
 use crate::manifest::SecretData;
@@ -58,7 +59,7 @@ pub(crate) struct PullSecret {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Registry {
-    /// Its registry key, as it is written.
+    /// Its registry key, as it is written, but for a login in it.
     pub(crate) key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) username: Option<String>,
@@ -182,7 +183,7 @@ fn registries(secret: &SecretData) -> Vec<Registry> {
             Some(Login::Password(credential)) => Some(credential.username),
             _ => None,
         };
-        Registry { key, username, expires_at, details: None }
+        Registry { key: shown_key(&key).into_owned(), username, expires_at, details: None }
     });
     registries.collect()
 }

@@ -1,11 +1,11 @@
 //! Picking credentials out of docker configs: by registry, or all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use regcred_core::credential::{Credential, Login};
-use regcred_core::docker_config::DockerConfig;
-use regcred_core::server::{Server, pull_secret_key, same_registry};
+use regcred_core::docker_config::{AuthEntry, DockerConfig};
+use regcred_core::server::{Server, pull_secret_key, shown_key};
 
 use super::check;
 use super::helper::Helper;
@@ -35,17 +35,25 @@ pub(super) async fn select(
 ) -> Result<BTreeMap<String, Credential>, Failure> {
     let all = registries.is_empty();
     let wanted = if all { every_registry(holders) } else { registries.to_vec() };
+    let indexed: Vec<_> = holders.iter().map(Indexed::new).collect();
     let mut credentials = BTreeMap::new();
     for registry in wanted {
-        match find(&registry, holders).await? {
-            Some((key, found)) => {
-                let credential = usable(&registry, found)?;
-                credentials.entry(pull_secret_key(&key)).or_insert(credential);
+        let found = async {
+            let Some((key, found)) = find(&registry, &indexed).await? else { return Ok(None) };
+            Ok(Some((key, usable(&registry, found)?)))
+        };
+        match found.await {
+            Ok(Some((key, credential))) => {
+                let asked = (!all).then_some(registry.as_str());
+                credentials.entry(written_key(asked, &key)).or_insert(credential);
             }
-            None if all => output::warning(&format!(
-                "left out {registry:?}: neither the docker config nor a credential helper holds its password"
+            Ok(None) if all => output::warning(&format!(
+                "left out {:?}: neither the docker config nor a credential helper holds its password",
+                shown_key(&registry)
             )),
-            None => return Err(not_found(&registry, holders).await),
+            Ok(None) => return Err(not_found(&registry, holders).await),
+            Err(failure) if all => return Err(or_leave_it_out(failure)),
+            Err(failure) => return Err(failure),
         }
     }
     if credentials.is_empty() {
@@ -54,24 +62,59 @@ pub(super) async fn select(
     Ok(credentials)
 }
 
+/// One entry that is of no use stands in the way of all, unless the others are named.
+fn or_leave_it_out(failure: Failure) -> Failure {
+    let choice = "to leave it out, name the registries that you want with --registry";
+    let hint = failure.hint.as_ref().map_or_else(|| choice.to_owned(), |hint| format!("{hint}; {choice}"));
+    failure.hint(hint)
+}
+
 /// Every registry that a file has an entry or a helper for, in the files' order, each but once.
 ///
 /// What a `credsStore` lists beyond that is left out: nobody should find the whole keyring in a cluster.
 pub(super) fn every_registry(holders: &[Holder]) -> Vec<String> {
-    let mut registries: Vec<String> = Vec::new();
-    for holder in holders {
-        for key in holder.keys() {
-            let is_token = Server::parse(&key).is_ok_and(|server| server.is_docker_hub_token());
-            if !is_token && !registries.iter().any(|known| same_registry(known, &key)) {
-                registries.push(key);
-            }
+    let mut known = HashSet::new();
+    let mut registries = Vec::new();
+    for key in holders.iter().flat_map(Holder::keys) {
+        let registry = Registry::of(&key);
+        let is_token = matches!(&registry, Registry::Server(server) if server.is_docker_hub_token());
+        if !is_token && known.insert(registry) {
+            registries.push(key);
         }
     }
     registries
 }
 
+/// What a key names; what is no server URL (a pattern, say) is equal to itself alone.
+#[derive(PartialEq, Eq, Hash)]
+enum Registry {
+    Server(Server),
+    Other(String),
+}
+
+impl Registry {
+    fn of(key: &str) -> Self {
+        Server::parse(key).map_or_else(|_| Self::Other(key.to_owned()), Self::Server)
+    }
+}
+
+/// The key that goes into the Secret, for an entry found under `found`.
+///
+/// nerdctl writes `ghcr.io:443`, which to docker is `ghcr.io`; the kubelet finds it for images that name the port, and
+/// for no others. So the port stays only if it was `asked` for.
+fn written_key(asked: Option<&str>, found: &str) -> String {
+    let names_443 = |key: &str| {
+        let authority = key.split_once("://").map_or(key, |(_, rest)| rest).split('/').next();
+        authority.is_some_and(|authority| authority.ends_with(":443"))
+    };
+    if names_443(found) && !asked.is_some_and(names_443) {
+        return pull_secret_key(&docker_key(found));
+    }
+    pull_secret_key(found)
+}
+
 /// The login for a registry, and the key that it was found under: the first file that has one counts.
-async fn find(registry: &str, holders: &[Holder]) -> Result<Option<(String, Found)>, Failure> {
+async fn find(registry: &str, holders: &[Indexed<'_>]) -> Result<Option<(String, Found)>, Failure> {
     for holder in holders {
         if let Some(found) = holder.find(registry).await? {
             return Ok(Some(found));
@@ -86,30 +129,53 @@ impl Holder {
         let entries = self.config.entries().into_iter().map(|entry| entry.key);
         entries.chain(self.config.cred_helpers().into_iter().map(|(key, _)| key)).collect()
     }
+}
+
+/// A holder in which registries are looked up; a config can have thousands.
+struct Indexed<'a> {
+    holder: &'a Holder,
+    entries: HashMap<Registry, Vec<AuthEntry<'a>>>,
+    /// Key and helper of the first of `credHelpers` for a registry.
+    helpers: HashMap<Registry, (String, String)>,
+}
+
+impl<'a> Indexed<'a> {
+    fn new(holder: &'a Holder) -> Self {
+        let mut entries: HashMap<_, Vec<_>> = HashMap::new();
+        for entry in holder.config.entries() {
+            entries.entry(Registry::of(&entry.key)).or_default().push(entry);
+        }
+        let mut helpers = HashMap::new();
+        for (key, helper) in holder.config.cred_helpers() {
+            helpers.entry(Registry::of(&key)).or_insert((key, helper));
+        }
+        Self { holder, entries, helpers }
+    }
 
     /// The file's own entry if it holds a login, else what the helper for this registry answers.
     async fn find(&self, registry: &str) -> Result<Option<(String, Found)>, Failure> {
-        let mut entries = self.config.entries();
-        entries.retain(|entry| same_registry(&entry.key, registry));
+        let title = &self.holder.title;
+        let class = Registry::of(registry);
+        let mut entries: Vec<_> = self.entries.get(&class).into_iter().flatten().collect();
         // Of several spellings the one that was asked for goes first.
         entries.sort_by_key(|entry| entry.key != registry);
         for entry in &entries {
             let login = entry.login().map_err(|error| {
-                Failure::new(exit::FAILED, format!("{}: the entry {:?}: {error}", self.title, entry.key))
-                    .hint("log in again to have it written anew")
+                let message = format!("{title}: the entry {:?}: {error}", shown_key(&entry.key));
+                Failure::new(exit::FAILED, message).hint("log in again to have it written anew")
             })?;
             if let Some(login) = login {
-                return Ok(Some((entry.key.clone(), Found { login, holder: self.title.clone() })));
+                return Ok(Some((entry.key.clone(), Found { login, holder: title.clone() })));
             }
         }
-        let special = self.config.cred_helpers().into_iter().find(|(key, _)| same_registry(key, registry));
-        let key = match (entries.first(), &special) {
+        let special = self.helpers.get(&class);
+        let key = match (entries.first(), special) {
             (Some(entry), _) => entry.key.clone(),
             (None, Some((key, _))) => key.clone(),
             (None, None) => docker_key(registry),
         };
-        let name = special.map(|(_, helper)| helper).or_else(|| self.config.creds_store());
-        let (Some(name), Some(timeout)) = (name, self.helper_timeout) else { return Ok(None) };
+        let name = special.map(|(_, helper)| helper.clone()).or_else(|| self.holder.config.creds_store());
+        let (Some(name), Some(timeout)) = (name, self.holder.helper_timeout) else { return Ok(None) };
         let helper = Helper::new(&name, timeout)?;
         let login = helper.get(&key).await?;
         Ok(login.map(|login| (key, Found { login, holder: helper.program().to_owned() })))
@@ -125,7 +191,8 @@ fn docker_key(registry: &str) -> String {
 pub(super) fn usable(registry: &str, found: Found) -> Result<Credential, Failure> {
     let token = match found.login {
         Login::Password(credential) => {
-            check(registry, &credential)?;
+            // What was found is at fault here, not how we were called.
+            check(registry, &credential).map_err(|failure| Failure { code: exit::FAILED, ..failure })?;
             return Ok(credential);
         }
         Login::IdentityToken(_) => "an identity token",
@@ -176,6 +243,6 @@ async fn known_registries(holders: &[Holder]) -> String {
     if known.is_empty() {
         return format!("log in to the registry with docker or podman first{unknown}");
     }
-    let known: Vec<_> = known.iter().map(|key| format!("{key:?}")).collect();
+    let known: Vec<_> = known.iter().map(|key| format!("{:?}", shown_key(key))).collect();
     format!("name one of these with --registry: {}{unknown}", known.join(", "))
 }
