@@ -154,7 +154,7 @@ pub(crate) fn docker_config(secret: &SecretData) -> Option<DockerConfig> {
     DockerConfig::parse(text, form).ok()
 }
 
-/// What the entries of a Secret let one log in with, by their keys. One that holds nothing, or can't be read, has none.
+/// What the entries of a Secret let one log in with, by their keys as they can be shown. One that holds nothing, or can't be read, has none.
 pub(crate) fn logins(secret: &SecretData) -> Vec<(String, Option<Login>)> {
     let Some(config) = docker_config(secret) else { return Vec::new() };
     let entries = config.entries();
@@ -163,7 +163,7 @@ pub(crate) fn logins(secret: &SecretData) -> Vec<(String, Option<Login>)> {
         .map(|entry| {
             // What can't be read is a finding.
             let login = entry.login().ok().flatten();
-            (entry.key, login)
+            (shown_key(&entry.key).into_owned(), login)
         })
         .collect()
 }
@@ -183,7 +183,7 @@ fn registries(secret: &SecretData) -> Vec<Registry> {
             Some(Login::Password(credential)) => Some(credential.username),
             _ => None,
         };
-        Registry { key: shown_key(&key).into_owned(), username, expires_at, details: None }
+        Registry { key, username, expires_at, details: None }
     });
     registries.collect()
 }
