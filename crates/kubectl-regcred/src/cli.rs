@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use regcred_core::credential::SecretString;
 use regcred_core::metadata::check_namespace;
 
-use crate::commands::{completion, create, inspect, lint, list, r#match, set, unset, version};
+use crate::commands::{completion, create, inspect, lint, list, r#match, rotate, set, unset, version};
 use crate::failure::Failure;
 
 /// Create, inspect, check and rotate the pull secrets of a cluster.
@@ -37,6 +37,7 @@ pub(crate) enum Command {
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
     Match(r#match::MatchArgs),
+    Rotate(Box<rotate::RotateArgs>),
     Set(Box<set::SetArgs>),
     Unset(unset::UnsetArgs),
     Version(version::VersionArgs),

@@ -24,6 +24,8 @@ pub mod exit {
     pub const PROBLEMS: u8 = 3;
     /// Something that was named does not exist.
     pub const NOT_FOUND: u8 = 4;
+    /// The registry refused the credential.
+    pub const REFUSED: u8 = 5;
     /// The cluster refused, or can't be reached.
     pub const CLUSTER: u8 = 6;
     /// The keyring or a credential helper failed.

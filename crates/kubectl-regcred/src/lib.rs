@@ -13,6 +13,7 @@ mod file;
 mod interrupt;
 mod manifest;
 mod output;
+mod prompt;
 mod report;
 mod source;
 

@@ -179,6 +179,11 @@ pub fn first_expiry(config: &DockerConfig) -> Option<DateTime<Utc>> {
     passwords.filter_map(|password| expiry(&password)).min()
 }
 
+/// Whether `kubectl apply` has noted the data of the Secret with these annotations.
+pub fn is_noted(annotations: &BTreeMap<String, String>) -> bool {
+    annotations.get(LAST_APPLIED).is_some_and(|manifest| holds_data(manifest))
+}
+
 /// A time as the annotations write it.
 pub fn timestamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
@@ -289,7 +294,7 @@ fn annotations(
 ) -> BTreeMap<&'static str, Option<String>> {
     let mut changes = BTreeMap::new();
     let is = |name: &str| observed.annotations.get(name).map(String::as_str);
-    if terms.scrub_last_applied && is(LAST_APPLIED).is_some_and(holds_data) {
+    if terms.scrub_last_applied && is_noted(observed.annotations) {
         changes.insert(LAST_APPLIED, None);
     }
     if !entries.is_empty() {

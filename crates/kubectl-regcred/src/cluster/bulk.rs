@@ -31,7 +31,7 @@ pub(crate) enum Progress<R> {
 pub(crate) async fn run<T, R, F: Future<Output = R>>(
     targets: Vec<T>,
     work: impl Fn(T) -> F,
-    mut each: impl FnMut(usize, &R) -> Result<(), Failure>,
+    mut each: impl FnMut(usize, &R),
 ) -> Result<(Vec<Progress<R>>, bool), Failure> {
     let mut signals = Signals::listen()?;
     let mut outcomes: Vec<_> = targets.iter().map(|_| Progress::NotBegun).collect();
@@ -49,7 +49,7 @@ pub(crate) async fn run<T, R, F: Future<Output = R>>(
         match select(running.next(), signal).await {
             Either::Left((None, _)) => break,
             Either::Left((Some((number, result)), _)) => {
-                each(number, &result)?;
+                each(number, &result);
                 outcomes[number] = Progress::Finished(result);
             }
             Either::Right(_) if interrupted => break,
@@ -89,10 +89,7 @@ mod tests {
             }
         };
         let mut ended = 0;
-        let each = |_, _: &_| {
-            ended += 1;
-            Ok(())
-        };
+        let each = |_, _: &_| ended += 1;
         let (outcomes, interrupted) = block_on(run((0..100).collect(), work, each)).unwrap();
         assert!(!interrupted);
         assert_eq!((ended, most.get()), (100, CONCURRENCY));

@@ -21,7 +21,8 @@ use crate::failure::Failure;
 use crate::manifest::SecretData;
 
 /// A page has more of them than kubectl's 500: pull secrets are small.
-const SECRETS: Resource = Resource { api: "api/v1", plural: "secrets", singular: "secret", page: 1000 };
+pub(super) const SECRETS: Resource =
+    Resource { api: "api/v1", plural: "secrets", singular: "secret", page: 1000 };
 
 /// The types that the kubelet looks into.
 pub(crate) const PULL_TYPES: &[&str] = &["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];

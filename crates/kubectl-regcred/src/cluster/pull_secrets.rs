@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 use super::change::{Changed, Target, change};
 use super::create::without_data;
 use super::failure::Operation;
+use super::list::{PULL_TYPES, SECRETS};
+use super::pages::{self, ListError, Selection};
 use super::{ChangeOptions, Connection, owner};
 use crate::failure::{Failure, exit};
 
@@ -69,6 +71,37 @@ pub(crate) async fn find(
     };
     api.get_opt(name).await.map_err(|error| operation.failure(&error))
 }
+
+/// The pull secrets in a namespace, or in all, of this name or any: those for which `keep` says so.
+///
+/// The outer error is for what can't be read at all; what we may not read is told apart.
+pub(crate) async fn find_all(
+    connection: &Connection,
+    namespace: Option<&str>,
+    name: Option<&str>,
+    keep: impl Fn(&Secret) -> bool,
+) -> Result<Result<Vec<Secret>, Forbidden>, Failure> {
+    let mut found = Vec::new();
+    for kind in PULL_TYPES {
+        let of_name = name.map(|name| format!(",metadata.name={name}")).unwrap_or_default();
+        let fields = format!("type={kind}{of_name}");
+        let selection = Selection { namespace, fields: Some(&fields), ..Selection::default() };
+        let take = |kept: &mut Vec<Secret>, secret: Secret| {
+            if keep(&secret) {
+                kept.push(secret);
+            }
+        };
+        match pages::read(connection, SECRETS, selection, take).await {
+            Ok(secrets) => found.extend(secrets),
+            Err(ListError::Forbidden(failure)) => return Ok(Err(Forbidden(failure))),
+            Err(ListError::Failed(failure)) => return Err(failure),
+        }
+    }
+    Ok(Ok(found))
+}
+
+/// We may not read it.
+pub(crate) struct Forbidden(pub(crate) Failure);
 
 /// What would be done to the Secret.
 pub(crate) fn plan_for(secret: &Secret, wish: &Wish<'_>) -> Result<Plan, Obstacle> {

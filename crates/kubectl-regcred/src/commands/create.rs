@@ -134,10 +134,7 @@ async fn create(args: &CreateArgs, cluster: &ClusterArgs, environment: &Environm
             Outcome { namespace: Some(namespace), result }
         }
     };
-    let count = |_, _: &_| {
-        progress.step();
-        Ok(())
-    };
+    let count = |_, _: &_| progress.step();
     let (ended, interrupted) = bulk::run(namespaces.clone(), work, count).await?;
     progress.clear();
     let outcomes = ended.into_iter().zip(namespaces).filter_map(|(ended, namespace)| match ended {

@@ -8,6 +8,7 @@ pub(crate) mod inspect;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod r#match;
+pub(crate) mod rotate;
 pub(crate) mod set;
 pub(crate) mod unset;
 pub(crate) mod version;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
         Command::Lint(args) => lint::run(&args, &cli.cluster, environment),
         Command::List(args) => list::run(&args, &cli.cluster, environment).map(|()| exit::DONE),
         Command::Match(args) => r#match::run(&args, &cli.cluster, environment),
+        Command::Rotate(args) => rotate::run(&args, &cli.cluster, environment),
         Command::Set(args) => set::run(&args, &cli.cluster, environment),
         Command::Unset(args) => unset::run(&args, &cli.cluster, environment),
         Command::Version(args) => version::run(&args).map(|()| exit::DONE),

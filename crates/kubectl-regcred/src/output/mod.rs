@@ -94,6 +94,11 @@ pub(crate) fn note(text: &str) {
     write_stderr(&format!("note: {}\n", harmless(text)));
 }
 
+/// A line of something longer that a person is to read before going on, on stderr.
+pub(crate) fn tell(text: &str) {
+    write_stderr(&format!("{}\n", harmless(text)));
+}
+
 /// Warns the user, on stderr.
 pub(crate) fn warning(text: &str) {
     write_stderr(&format!("warning: {}\n", harmless(text)));

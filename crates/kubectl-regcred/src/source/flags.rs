@@ -7,10 +7,10 @@ use regcred_core::credential::{Credential, SecretString};
 use regcred_core::server::{DOCKER_HUB, check_registry_key, pull_secret_key};
 use zeroize::Zeroizing;
 
-use super::{SourceArgs, check, from_env, prompt};
+use super::{SourceArgs, check, from_env};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
-use crate::output;
+use crate::{output, prompt};
 
 /// No password is as long as this; whoever pipes more has piped the wrong thing.
 const MAX_PASSWORD_BYTES: u64 = 1024 * 1024;

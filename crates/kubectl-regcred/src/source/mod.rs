@@ -8,7 +8,6 @@ mod from_env;
 mod from_file;
 mod helper;
 mod keyring;
-mod prompt;
 mod secret;
 mod select;
 
@@ -124,6 +123,11 @@ impl SourceArgs {
     fn has_docker_flags(&self) -> bool {
         [&self.docker_server, &self.docker_username, &self.docker_email].into_iter().any(Option::is_some)
             || self.docker_password.is_some()
+    }
+
+    /// Whether a registry is named.
+    pub(crate) fn names_registry(&self) -> bool {
+        !self.registry.is_empty() || self.docker_server.is_some()
     }
 
     /// Whether the source holds the credentials of several registries.

@@ -2,26 +2,31 @@
 
 use std::io::ErrorKind;
 
-use dialoguer::{Input, Password};
+use dialoguer::{Confirm, Input, Password};
 use regcred_core::credential::SecretString;
 
 use crate::failure::{Failure, exit};
 use crate::{interrupt, output};
 
 /// Asks for the registry; an empty answer means `default`.
-pub(super) fn server(default: &str) -> Result<String, Failure> {
+pub(crate) fn server(default: &str) -> Result<String, Failure> {
     ask(|| Input::new().with_prompt("Registry").default(default.to_owned()).interact_text())
 }
 
 /// Asks for the user name.
-pub(super) fn username(server: &str) -> Result<String, Failure> {
+pub(crate) fn username(server: &str) -> Result<String, Failure> {
     ask(|| Input::new().with_prompt(format!("User name at {server:?}")).interact_text())
 }
 
 /// Asks for the password, without showing what is typed.
-pub(super) fn password(server: &str, username: &str) -> Result<SecretString, Failure> {
+pub(crate) fn password(server: &str, username: &str) -> Result<SecretString, Failure> {
     let prompt = format!("Password of {username:?} at {server:?}");
     ask(|| Password::new().with_prompt(prompt).interact()).map(SecretString::new)
+}
+
+/// Asks whether to go on; an empty answer means no.
+pub(crate) fn confirm(question: &str) -> Result<bool, Failure> {
+    ask(|| Confirm::new().with_prompt(question).default(false).interact())
 }
 
 fn ask<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Result<T, Failure> {

@@ -1,0 +1,222 @@
+//! What `rotate` says: before it changes anything, and after.
+
+use k8s_openapi::api::core::v1::Secret;
+use regcred_core::plan::{EntryChange, EntryChangeKind, is_noted};
+use serde::{Serialize, Serializer};
+
+use super::scope::id;
+use crate::cluster::consumers::Consumers;
+use crate::commands::flags::DryRun;
+use crate::commands::set::shown;
+use crate::failure::{Failure, exit};
+use crate::output::{self, ObjectFormat};
+use crate::report::{API_VERSION, UsedBy};
+
+/// How many Secrets of a plan are shown to a person.
+const SHOWN: usize = 50;
+
+/// What `rotate` did, as scripts get it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    dry_run: bool,
+    interrupted: bool,
+    items: &'a [Item],
+}
+
+/// What became of one Secret, or of a namespace that can't be read.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Item {
+    pub(super) namespace: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) secret: Option<String>,
+    pub(super) outcome: Outcome,
+    #[serde(serialize_with = "entries")]
+    pub(super) entries: Vec<EntryChange>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "reason")]
+    pub(super) reason: Option<Failure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) used_by: Option<UsedBy>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Outcome {
+    /// The new credential is in it. (With a dry run: would be.)
+    Changed,
+    /// It was already.
+    Unchanged,
+    /// Somebody else manages it.
+    Skipped,
+    Failed,
+    /// Interrupted while it was changed.
+    Unknown,
+    /// Interrupted before.
+    NotBegun,
+}
+
+impl Item {
+    /// A Secret of which nothing is known yet but what should be done.
+    pub(super) fn of(secret: &Secret, outcome: Outcome, entries: Vec<EntryChange>) -> Self {
+        let (namespace, name) = id(secret);
+        Self {
+            namespace: namespace.to_owned(),
+            secret: Some(name.to_owned()),
+            outcome,
+            entries,
+            reason: None,
+            used_by: None,
+        }
+    }
+
+    /// Something that could not be done.
+    pub(super) fn failed(namespace: &str, secret: Option<&str>, failure: Failure) -> Self {
+        let secret = secret.map(str::to_owned);
+        let namespace = namespace.to_owned();
+        let outcome = Outcome::Failed;
+        Self { namespace, secret, outcome, entries: Vec::new(), reason: Some(failure), used_by: None }
+    }
+
+    /// The line about it, once it is done.
+    pub(super) fn line(&self, dry_run: DryRun) -> Option<String> {
+        let word = match self.outcome {
+            Outcome::Changed => "rotated",
+            Outcome::Unchanged => "unchanged",
+            _ => return None,
+        };
+        let (name, namespace) = (self.secret.as_deref().unwrap_or_default(), &self.namespace);
+        let (entries, suffix) = (shown(&self.entries), dry_run.suffix());
+        Some(format!("secret/{name} {word} in namespace {namespace}{entries}{suffix}"))
+    }
+}
+
+/// Shows on stderr what would be done.
+pub(super) fn show_plan(
+    planned: &[(Secret, Vec<EntryChange>)],
+    others: &[Item],
+    consumers: &Consumers,
+    scrub: Option<bool>,
+) {
+    output::tell(&format!("New credentials for {}:", counted(planned.len(), "Secret")));
+    for (secret, entries) in planned.iter().take(SHOWN) {
+        let (namespace, name) = id(secret);
+        let users = UsedBy::of(&consumers.of(namespace, name)).summary();
+        output::tell(&format!("  {namespace}/{name}{}; used by {users}", shown(entries)));
+    }
+    if planned.len() > SHOWN {
+        output::tell(&format!("  and {} more: --dry-run=client shows all", planned.len() - SHOWN));
+    }
+    let count = |outcome| others.iter().filter(|item| item.outcome == outcome).count();
+    match count(Outcome::Unchanged) {
+        0 => {}
+        unchanged => output::tell(&format!("{} already so.", counted(unchanged, "Secret"))),
+    }
+    for item in others {
+        if let Some(failure) = &item.reason {
+            output::tell(&format!("Not changed: {}", failure.message));
+        }
+    }
+    let noted =
+        planned.iter().filter(|(secret, _)| secret.metadata.annotations.as_ref().is_some_and(is_noted));
+    match noted.count() {
+        0 => {}
+        noted if scrub == Some(true) => output::tell(&format!(
+            "In {} `kubectl apply` noted the old password; it is removed there, too.",
+            counted(noted, "Secret")
+        )),
+        noted => output::tell(&format!(
+            "In {} `kubectl apply` noted the old password; --scrub-last-applied removes it there, too (unasked only \
+             where kubectl-regcred manages the Secret).",
+            counted(noted, "Secret")
+        )),
+    }
+    let hidden = consumers.hidden();
+    if !hidden.is_empty() {
+        let hidden: Vec<_> = hidden.into_iter().map(crate::cluster::consumers::Kind::plural).collect();
+        output::tell(&format!("A ? among the users: you may not list {} everywhere.", hidden.join(", ")));
+    }
+}
+
+/// Prints what came of it all, and returns the exit code. The lines of what was done were printed as it went.
+pub(super) fn report(
+    items: &[Item],
+    format: Option<ObjectFormat>,
+    dry_run: DryRun,
+    interrupted: bool,
+) -> Result<u8, Failure> {
+    if let Some(format) = format {
+        let dry_run = dry_run != DryRun::None;
+        format.print(&Report {
+            api_version: API_VERSION,
+            kind: "RotateReport",
+            dry_run,
+            interrupted,
+            items,
+        })?;
+    }
+    let failures: Vec<_> = items.iter().filter_map(|item| item.reason.as_ref()).collect();
+    // A hint is worth reading once.
+    let mut hints = Vec::new();
+    for failure in &failures {
+        let hint = failure.hint.clone().filter(|hint| !hints.contains(hint));
+        hints.extend(hint.clone());
+        output::failure(&Failure { hint, ..(*failure).clone() });
+    }
+    if items.len() > 1 || interrupted {
+        output::note(&summary(items, dry_run));
+    }
+    if interrupted {
+        return Err(Failure::new(
+            exit::INTERRUPTED,
+            "interrupted; what is said above was done, and nothing else",
+        )
+        .hint("the same command again finishes the rest, and touches nothing done"));
+    }
+    let Some((first, rest)) = failures.split_first() else { return Ok(exit::DONE) };
+    Ok(if rest.iter().all(|failure| failure.code == first.code) { first.code } else { exit::FAILED })
+}
+
+/// The numbers: `3 changed, 1 failed`.
+fn summary(items: &[Item], dry_run: DryRun) -> String {
+    let words = [
+        (Outcome::Changed, "changed"),
+        (Outcome::Unchanged, "already so"),
+        (Outcome::Skipped, "managed by others"),
+        (Outcome::Failed, "failed"),
+        (Outcome::Unknown, "interrupted"),
+        (Outcome::NotBegun, "not begun"),
+    ];
+    let counts = words.into_iter().filter_map(|(outcome, word)| {
+        let count = items.iter().filter(|item| item.outcome == outcome).count();
+        (count > 0).then(|| format!("{count} {word}"))
+    });
+    format!("{}{}", counts.collect::<Vec<_>>().join(", "), dry_run.suffix())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn entries<S: Serializer>(entries: &[EntryChange], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        key: &'a str,
+        change: &'static str,
+    }
+    serializer.collect_seq(entries.iter().map(|EntryChange { key, kind }| {
+        let change = match kind {
+            EntryChangeKind::Added => "added",
+            EntryChangeKind::Replaced => "replaced",
+            EntryChangeKind::Removed => "removed",
+        };
+        Entry { key, change }
+    }))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
+fn reason<S: Serializer>(failure: &Option<Failure>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_some(&failure.as_ref().map(|failure| &failure.message))
+}

@@ -1,0 +1,186 @@
+//! Where `rotate` looks for Secrets.
+
+use clap::Args;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Secret;
+use regcred_core::metadata::{check_name, check_namespace};
+use regcred_core::pattern::{Match, matches};
+
+use crate::cli::ClusterArgs;
+use crate::cluster::pull_secrets::{self, Forbidden};
+use crate::cluster::{self, Connection};
+use crate::failure::{Failure, exit};
+
+/// How many namespaces are read at once.
+const CONCURRENCY: usize = 8;
+
+#[derive(Args)]
+#[command(next_help_heading = "Where")]
+pub(super) struct ScopeArgs {
+    /// Look in all namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace_selector")]
+    all_namespaces: bool,
+    /// Look in every namespace with these labels
+    #[arg(long, value_name = "SELECTOR", conflicts_with = "namespace")]
+    namespace_selector: Option<String>,
+    /// But not in the namespaces that match this pattern, such as kube-* (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    exclude_namespace: Vec<String>,
+}
+
+/// Which Secrets are looked at.
+pub(super) struct Scope {
+    /// Only those of this name.
+    pub(super) name: Option<String>,
+    place: Place,
+    excluded: Vec<String>,
+}
+
+enum Place {
+    All,
+    Labelled(String),
+    /// None means that of the context.
+    Named(Vec<String>),
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) secrets: Vec<Secret>,
+    /// The namespaces that could not be read, and why.
+    pub(super) unreadable: Vec<(String, Failure)>,
+}
+
+impl Scope {
+    /// Checks the flags.
+    pub(super) fn of(args: &ScopeArgs, name: Option<&str>, cluster: &ClusterArgs) -> Result<Self, Failure> {
+        if let Some(name) = name {
+            check_name(name).map_err(|error| Failure::usage(error.to_string()))?;
+        }
+        for pattern in &args.exclude_namespace {
+            if matches(pattern.as_bytes(), b"") == Match::Malformed {
+                let message = format!("--exclude-namespace {pattern:?} is not a valid pattern");
+                return Err(Failure::usage(message));
+            }
+        }
+        let place = match &args.namespace_selector {
+            _ if args.all_namespaces => Place::All,
+            Some(selector) => Place::Labelled(selector.clone()),
+            None => {
+                let mut named: Vec<_> =
+                    cluster.namespace.iter().filter(|namespace| !namespace.is_empty()).cloned().collect();
+                named.sort();
+                named.dedup();
+                for namespace in &named {
+                    check_namespace(namespace).map_err(|error| Failure::usage(error.to_string()))?;
+                }
+                Place::Named(named)
+            }
+        };
+        Ok(Self { name: name.map(str::to_owned), place, excluded: args.exclude_namespace.clone() })
+    }
+
+    /// The Secrets for which `keep` says so, by namespace and name. A Secret that is named for one namespace has to
+    /// be there.
+    pub(super) async fn find(
+        &self,
+        connection: &Connection,
+        keep: impl Fn(&Secret) -> bool,
+    ) -> Result<Found, Failure> {
+        let keep = |secret: &Secret| {
+            !self.excludes(secret.metadata.namespace.as_deref().unwrap_or_default()) && keep(secret)
+        };
+        let name = self.name.as_deref();
+        let mut found = match &self.place {
+            Place::All => match pull_secrets::find_all(connection, None, name, &keep).await? {
+                Ok(secrets) => Found { secrets, ..Found::default() },
+                // Who may not read all at once may read some.
+                Err(Forbidden(failure)) => {
+                    let namespaces = cluster::namespaces_with_labels(connection, "").await;
+                    let namespaces = namespaces.map_err(|_| failure)?;
+                    self.find_in(connection, namespaces, &keep).await?
+                }
+            },
+            Place::Labelled(selector) => {
+                let namespaces = cluster::namespaces_with_labels(connection, selector).await?;
+                if namespaces.is_empty() {
+                    let message = format!("no namespace has the labels {selector:?}");
+                    return Err(Failure::new(exit::NOT_FOUND, message)
+                        .hint("`kubectl get namespaces --show-labels` shows what there is"));
+                }
+                self.find_in(connection, namespaces, &keep).await?
+            }
+            Place::Named(named) => {
+                let own = [connection.namespace.clone()];
+                let named = if named.is_empty() { &own[..] } else { named };
+                self.find_in_named(connection, named, &keep).await?
+            }
+        };
+        found.secrets.sort_by(|a, b| id(a).cmp(&id(b)));
+        Ok(found)
+    }
+
+    fn excludes(&self, namespace: &str) -> bool {
+        self.excluded.iter().any(|pattern| matches(pattern.as_bytes(), namespace.as_bytes()) == Match::Yes)
+    }
+
+    async fn find_in(
+        &self,
+        connection: &Connection,
+        namespaces: Vec<String>,
+        keep: &impl Fn(&Secret) -> bool,
+    ) -> Result<Found, Failure> {
+        let namespaces = namespaces.into_iter().filter(|namespace| !self.excludes(namespace));
+        let lists = stream::iter(namespaces).map(|namespace| async move {
+            let name = self.name.as_deref();
+            let list = pull_secrets::find_all(connection, Some(&namespace), name, keep).await?;
+            Ok::<_, Failure>((namespace, list))
+        });
+        let gathered =
+            lists.buffered(CONCURRENCY).try_fold(Found::default(), |mut found, (namespace, list)| async {
+                match list {
+                    Ok(secrets) => found.secrets.extend(secrets),
+                    Err(Forbidden(failure)) => found.unreadable.push((namespace, failure)),
+                }
+                Ok(found)
+            });
+        gathered.await
+    }
+
+    async fn find_in_named(
+        &self,
+        connection: &Connection,
+        named: &[String],
+        keep: &impl Fn(&Secret) -> bool,
+    ) -> Result<Found, Failure> {
+        let Some(name) = &self.name else {
+            let mut found = self.find_in(connection, named.to_vec(), keep).await?;
+            if let ([_], Some(_)) = (named, found.unreadable.first()) {
+                return Err(found.unreadable.remove(0).1);
+            }
+            return Ok(found);
+        };
+        let mut found = Found::default();
+        for namespace in named.iter().filter(|namespace| !self.excludes(namespace)) {
+            match pull_secrets::find(connection, namespace, name).await {
+                // Whatever is wrong with one that was named is told.
+                Ok(Some(secret)) => found.secrets.push(secret),
+                Ok(None) => found.unreadable.push((
+                    namespace.clone(),
+                    Failure::new(
+                        exit::NOT_FOUND,
+                        format!("there is no secret/{name} in namespace {namespace:?}"),
+                    ),
+                )),
+                Err(failure) => found.unreadable.push((namespace.clone(), failure)),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Namespace and name of a Secret.
+pub(super) fn id(secret: &Secret) -> (&str, &str) {
+    let metadata = &secret.metadata;
+    (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
+}
