@@ -16,7 +16,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, RETRY_AFTER, TRANSFER_ENCODING,
+    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -75,6 +75,8 @@ pub struct Seen {
     pub method: String,
     /// Its path and query.
     pub path: String,
+    /// In which form the client wants the answer (its header `Accept`).
+    pub accept: String,
     /// What happened to it, if anything.
     pub fault: Option<Fault>,
 }
@@ -134,7 +136,7 @@ fn locked(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
 
 impl Log {
     /// Notes a request; returns what shall happen to it.
-    fn note(&mut self, method: &str, path: &str) -> Option<Fault> {
+    fn note(&mut self, method: &str, path: &str, accept: &str) -> Option<Fault> {
         let rule = self
             .rules
             .iter_mut()
@@ -143,7 +145,8 @@ impl Log {
             rule.times -= 1;
             rule.fault
         });
-        self.seen.push(Seen { method: method.to_owned(), path: path.to_owned(), fault });
+        let (method, path, accept) = (method.to_owned(), path.to_owned(), accept.to_owned());
+        self.seen.push(Seen { method, path, accept, fault });
         fault
     }
 }
@@ -189,7 +192,8 @@ async fn answer(
     log: Arc<Mutex<Log>>,
 ) -> Result<Response<Answer>, Broken> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let fault = locked(&log).note(request.method().as_str(), &path);
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let fault = locked(&log).note(request.method().as_str(), &path, accept);
     if fault == Some(Fault::Refuse) {
         return Err(Broken);
     }

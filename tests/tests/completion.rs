@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use regcred_tests::cluster;
 use regcred_tests::cluster::Namespace;
+use regcred_tests::fault_proxy::FaultProxy;
 use regcred_tests::leak::assert_no_secret;
 use regcred_tests::output::Output;
 use regcred_tests::sandbox::Sandbox;
@@ -164,6 +165,26 @@ fn registries_are_those_of_the_docker_config() {
         choices(&sandbox, &["create", "x", "--from-docker-config=other.json", "--registry=q"]),
         ["quay.io"]
     );
+}
+
+#[test]
+fn of_secrets_only_the_metadata_leaves_the_server() {
+    let mut sandbox = sandbox();
+    let namespace = cluster().namespace();
+    pull_secret(&namespace, "ghcr");
+    let proxy = FaultProxy::start(&cluster().kubeconfig());
+    sandbox.use_kubeconfig(&proxy.kubeconfig());
+    assert_eq!(choices(&sandbox, &["lint", "-n", namespace.name(), ""]), ["ghcr"]);
+    let seen = proxy.seen();
+    assert_eq!(seen.len(), 2, "one request for each type of pull secret: {seen:?}");
+    for request in seen {
+        assert!(
+            request.path.contains("/secrets?") && request.path.contains("fieldSelector=type"),
+            "{request:?}"
+        );
+        assert!(request.accept.starts_with("application/json;as=PartialObjectMetadataList;"), "{request:?}");
+        assert!(!request.accept.contains(','), "it may answer in another form: {request:?}");
+    }
 }
 
 #[test]

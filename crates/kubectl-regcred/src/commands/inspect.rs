@@ -49,7 +49,7 @@ Exit codes: 0 done, whatever was found; 1 a file can't be read; 2 wrong usage;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct InspectArgs {
     /// The Secrets
-    #[arg(value_name = "NAME", required_unless_present = "filename")]
+    #[arg(value_name = "SECRET", required_unless_present = "filename")]
     names: Vec<String>,
     /// Look at a file instead, or at standard input (-): Secret manifests in YAML or JSON, or a docker config
     /// (repeatable)

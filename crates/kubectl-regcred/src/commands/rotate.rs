@@ -54,7 +54,7 @@ or --yes is missing; 4 there is no such entry; 5 the credential is not good;
 #[command(after_help = EXAMPLES, override_usage = "kubectl regcred rotate [NAME] [--registry HOST] [OPTIONS]")]
 pub(crate) struct RotateArgs {
     /// Only Secrets of this name
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "SECRET")]
     names: Vec<String>,
     #[command(flatten)]
     scope: ScopeArgs,

@@ -42,3 +42,26 @@ impl Kind {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn every_command_but_create_completes_the_names_of_secrets() {
+        let root = Cli::command();
+        let taken = |arg: &&Arg| arg.is_positional() && arg.get_id() == "names";
+        let mut count = 0;
+        for command in root.get_subcommands().filter(|command| command.get_name() != "create") {
+            for arg in command.get_arguments().filter(taken) {
+                let name = command.get_name();
+                assert_eq!(Kind::of(arg), Some(Kind::Secret), "{name}: call its value SECRET, not NAME");
+                count += 1;
+            }
+        }
+        assert!(count > 0);
+    }
+}
