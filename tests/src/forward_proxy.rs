@@ -1,4 +1,4 @@
-//! A real HTTP proxy, tinyproxy, as companies have between their machines and a cluster.
+//! Real proxies, as companies have between their machines and a cluster: tinyproxy for HTTP, microsocks for SOCKS5.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -87,6 +87,54 @@ impl ForwardProxy {
 }
 
 impl Drop for ForwardProxy {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A running microsocks on loopback; it ends with this value.
+pub struct SocksProxy {
+    process: Child,
+    address: SocketAddr,
+    log: PathBuf,
+}
+
+impl SocksProxy {
+    /// Starts a proxy, with the folder of `sandbox` for its log.
+    pub fn start(sandbox: &Sandbox) -> Self {
+        let address =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+        let log = sandbox.home().join("microsocks.log");
+        let process = Command::new(sandbox.find("microsocks"))
+            .args(["-i", "127.0.0.1", "-p", &address.port().to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).expect("the log can be made"))
+            .spawn()
+            .expect("microsocks starts");
+        for _ in 0..200 {
+            if TcpStream::connect(address).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self { process, address, log }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections to `server` (`host:port`) it made.
+    pub fn connections_to(&self, server: &str) -> usize {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        log.matches(&format!("connected to {server}")).count()
+    }
+}
+
+impl Drop for SocksProxy {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();

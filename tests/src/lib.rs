@@ -5,7 +5,7 @@
 //! - [`sandbox`]: a bare environment to run whole programs in, and what they [`output`].
 //! - [`leak`]: whether a secret can be found where it must not be.
 //! - [`fault_proxy`]: a network that loses answers, in front of the real API server.
-//! - [`forward_proxy`]: a real HTTP proxy on the way to it.
+//! - [`forward_proxy`]: real HTTP and SOCKS5 proxies on the way to it.
 //! - [`kernel_keyring`]: the kernel's keyring of a user whom nobody else is.
 //! - [`mounts`]: programs that see other files than we do at a fixed path.
 //! - [`policy`]: rules of the cluster that refuse what a test creates.
@@ -15,6 +15,8 @@
 //! - [`registry`]: a real registry with users and a log.
 //! - [`secret_service`]: a keyring.
 //! - [`schema`]: what scripts are promised of what a command prints.
+//! - [`tls`](mod@tls): TLS in front of a server of a test.
+//! - [`webhook`]: an admission webhook that denies.
 //! - [`skip`](mod@skip): a test that can't run here says so aloud.
 //!
 //! Run the tests with `cargo xtask test`. Nothing here stands in for a real part; only faults are made up.
@@ -43,6 +45,8 @@ pub mod sandbox;
 pub mod schema;
 pub mod secret_service;
 pub mod skip;
+pub mod tls;
+pub mod webhook;
 
 pub use cluster::cluster;
 pub use skip::skip;

@@ -13,6 +13,7 @@ use regcred_tests::mounts::{self, WITH_MOUNTS};
 use regcred_tests::output::Output;
 use regcred_tests::policy::Policy;
 use regcred_tests::sandbox::Sandbox;
+use regcred_tests::webhook::Webhook;
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "hunter2-hunter2";
@@ -107,6 +108,22 @@ fn a_rule_of_the_cluster_refuses_and_its_words_cant_touch_the_terminal() {
         .assert_stderr_contains("hint: change what it asks for");
     assert_harmless(&output);
     assert_no_secret(PASSWORD, &[&output]);
+}
+
+#[test]
+fn a_webhook_refuses_and_its_words_cant_touch_the_terminal() {
+    let namespace = cluster().namespace();
+    let _webhook = Webhook::deny(&namespace, "ask \u{1b}[2Jthe\u{202e} security team");
+    let sandbox = Sandbox::new(cluster());
+    let output = create(&sandbox, &namespace, &[]);
+    output
+        .assert_code(6)
+        .assert_stderr_contains("a rule of the cluster refuses secret/regcred: ")
+        .assert_stderr_contains("admission webhook \"keys.example.com\" denied the request")
+        .assert_stderr_contains(r"ask \u{1b}[2Jthe\u{202e} security team");
+    assert_harmless(&output);
+    assert_no_secret(PASSWORD, &[&output]);
+    assert_eq!(namespace.find("secret", "regcred"), None);
 }
 
 #[test]

@@ -3,13 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use regcred_tests::cluster;
 use regcred_tests::cluster::Namespace;
-use regcred_tests::forward_proxy::ForwardProxy;
+use regcred_tests::forward_proxy::{ForwardProxy, SocksProxy};
 use regcred_tests::leak::{Folder, assert_no_secret};
 use regcred_tests::mounts::{self, WITH_MOUNTS};
 use regcred_tests::output::Output;
 use regcred_tests::sandbox::Sandbox;
+use regcred_tests::tls::TlsFront;
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "hunter2-hunter2";
@@ -189,4 +192,40 @@ fn a_network_can_be_excepted() {
     let direct = create(&sandbox);
     direct.assert_code(6).assert_stderr_contains("192.0.2.7");
     assert!(!direct.stderr.contains("proxy"), "{}", direct.stderr);
+}
+
+#[test]
+fn a_socks_proxy_is_used_by_kubeconfig_or_environment() {
+    let namespace = cluster().namespace();
+    for scheme in ["socks5", "socks5h"] {
+        let mut sandbox = Sandbox::new(cluster());
+        let proxy = SocksProxy::start(&sandbox);
+        use_kubeconfig(&mut sandbox, Some(&format!("{scheme}://{}", proxy.address())), None);
+        create(&sandbox, &namespace, scheme, &[]).success();
+        assert_eq!(proxy.connections_to(address()), 1, "{scheme}");
+        assert_no_secret(PASSWORD, &[&Folder::new(sandbox.root())]);
+    }
+}
+
+#[test]
+fn a_proxy_behind_tls_is_trusted_as_the_cluster_is() {
+    let namespace = cluster().namespace();
+    let mut sandbox = Sandbox::new(cluster());
+    let proxy = ForwardProxy::start(&sandbox, None, None);
+    let front = TlsFront::start(proxy.address());
+    use_kubeconfig(&mut sandbox, Some(&format!("https://{}", front.address())), None);
+    // kubectl's transport, too, checks the proxy against the cluster's authority.
+    create(&sandbox, &namespace, "a", &[]).assert_code(6);
+    assert_eq!(proxy.tunnels_to(address()), 0);
+
+    let path = sandbox.home().join("kubeconfig");
+    let mut kubeconfig: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let authority = &mut kubeconfig["clusters"][0]["cluster"];
+    let own = STANDARD.decode(authority["certificate-authority-data"].as_str().unwrap()).unwrap();
+    let both = [own.as_slice(), b"\n", front.certificate().as_bytes()].concat();
+    authority["certificate-authority-data"] = json!(STANDARD.encode(both));
+    std::fs::write(&path, kubeconfig.to_string()).unwrap();
+    create(&sandbox, &namespace, "a", &[]).success();
+    assert_eq!(proxy.tunnels_to(address()), 1);
+    namespace.get("secret", "a");
 }

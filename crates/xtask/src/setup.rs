@@ -31,6 +31,7 @@ const PACKAGES: &[Package] = &[
         program: "tinyproxy",
         reason: "a real forward proxy on the way to the API server",
     },
+    Package { name: "microsocks", program: "microsocks", reason: "a real SOCKS5 proxy, the same" },
     Package { name: "docker-registry", program: "docker-registry", reason: "a real registry to log in to" },
     Package { name: "apache2-utils", program: "htpasswd", reason: "the registry's users" },
     Package { name: "skopeo", program: "skopeo", reason: "a client of the credential helper; pushes images" },
