@@ -459,6 +459,40 @@ fn a_context_whose_parts_are_missing_is_told() {
 }
 
 #[test]
+fn an_auth_provider_is_used_while_its_token_is_valid_and_no_longer() {
+    let namespace = cluster().namespace();
+    let try_with = |provider: Value| {
+        let mut kubeconfig = read_json(&cluster().kubeconfig());
+        kubeconfig["users"][0]["user"] = json!({ "auth-provider": provider });
+        create(&sandbox_with(&kubeconfig), &namespace, &[])
+    };
+    let oidc = |token: &str| try_with(json!({ "name": "oidc", "config": { "id-token": token } }));
+    // The API server takes a service account's token for what it is, whoever hands it over.
+    let valid = token(&namespace);
+    oidc(&valid).assert_code(6).assert_stderr_contains(&service_account(&namespace));
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"exp":1700000000}"#);
+    let expired = oidc(&format!("e30.{claims}.c2ln"));
+    expired.assert_code(6).assert_stderr_contains("expired on 2023-11-14 22:13 UTC");
+    expired.assert_stderr_contains("any kubectl command renews it");
+    assert_no_secret(&claims, &[&expired]);
+    oidc("").assert_code(6).assert_stderr_contains("has no `id-token`");
+    let gone = try_with(json!({ "name": "gcp", "config": { "access-token": PASSWORD } }));
+    gone.assert_code(6).assert_stderr_contains("names the auth-provider \"gcp\", which is gone");
+    assert_no_secret(PASSWORD, &[&gone]);
+}
+
+#[test]
+fn a_context_with_a_namespace_that_cant_be_is_told() {
+    let mut kubeconfig = read_json(&cluster().kubeconfig());
+    kubeconfig["contexts"][0]["context"]["namespace"] = json!("bad/../name");
+    let output = sandbox_with(&kubeconfig).kubectl_regcred(["lint"]);
+    output.assert_code(6).assert_stderr_contains("\"bad/../name\" is not a valid namespace");
+    // As with kubectl, an empty one is none.
+    kubeconfig["contexts"][0]["context"]["namespace"] = json!("");
+    sandbox_with(&kubeconfig).kubectl_regcred(["lint"]).success();
+}
+
+#[test]
 fn nothing_goes_to_a_server_without_tls_elsewhere() {
     let namespace = cluster().namespace();
     let sandbox = Sandbox::new(cluster());

@@ -10,6 +10,7 @@ use http::Uri;
 use kube::client::ClientBuilder;
 use kube::config::{AuthInfo, Cluster};
 use kube::{Client, Config};
+use regcred_core::credential::{SecretString, expiry};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
@@ -133,6 +134,7 @@ async fn log_in(
     environment: &Environment,
     server: &str,
 ) -> Result<Option<PluginToken>, Failure> {
+    check_auth_provider(user, environment, server)?;
     if user.token.is_none()
         && let Some(path) = user.token_file.take()
     {
@@ -173,6 +175,35 @@ async fn log_in(
         user.client_key_data = Some(STANDARD.encode(key.expose()).into());
     }
     Ok(login.token.map(|token| PluginToken::new(plugin, token)))
+}
+
+/// Of the auth-providers that client-go ever had, `oidc` is left. Its token is sent as long as it is valid; renewing
+/// it would mean writing the kubeconfig, which kubectl does.
+fn check_auth_provider(user: &AuthInfo, environment: &Environment, server: &str) -> Result<(), Failure> {
+    let Some(provider) = &user.auth_provider else { return Ok(()) };
+    let failed = |reason: String, hint| {
+        Err(Failure::new(exit::CLUSTER, format!("can't log in to {server}: {reason}")).hint(hint))
+    };
+    if provider.name != "oidc" {
+        let reason =
+            format!("the kubeconfig's user names the auth-provider {:?}, which is gone", provider.name);
+        return failed(reason, "use an exec plugin instead, as kubectl does since 1.26");
+    }
+    let token = provider.config.get("id-token").filter(|token| !token.is_empty());
+    let Some(token) = token.map(|token| SecretString::new(token.clone())) else {
+        let reason = "the kubeconfig's auth-provider \"oidc\" has no `id-token`".to_owned();
+        return failed(reason, "log in first, with whatever wrote the kubeconfig");
+    };
+    match expiry(&token) {
+        Some(at) if at <= environment.now => {
+            let at = at.format("%Y-%m-%d %H:%M UTC");
+            failed(
+                format!("the token of the kubeconfig's auth-provider \"oidc\" expired on {at}"),
+                "any kubectl command renews it, such as `kubectl version`; then run this one again",
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The authorities to trust; none means those of the system.

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, KubeconfigError};
 
+use regcred_core::metadata::check_namespace;
+
 use crate::cli::ClusterArgs;
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
@@ -185,6 +187,12 @@ fn chosen(kubeconfig: &Kubeconfig, args: &ClusterArgs) -> Result<Target, Failure
         target.user = found.and_then(|found| found.auth_info.clone()).unwrap_or_default();
     }
     if let Some(namespace) = context.namespace.filter(|namespace| !namespace.is_empty()) {
+        // It becomes part of a URL.
+        check_namespace(&namespace).map_err(|error| {
+            let message = format!("the kubeconfig's context {:?}: {error}", name.unwrap_or_default());
+            Failure::new(exit::CLUSTER, message)
+                .hint("mend it with `kubectl config set-context`, or name one with -n")
+        })?;
         target.namespace = namespace;
     }
     Ok(target)
