@@ -1,6 +1,6 @@
 //! The clients and the peers of the credential helper, built from their published Go modules.
 //!
-//! `tests/clients/go.mod` pins their versions ([`crate::go`]): docker's own CLI, docker-credential-helpers' programs
+//! `tests/clients/go.mod` pins their versions (`go`): docker's own CLI, docker-credential-helpers' programs
 //! in a version of today (Debian's are older), and a program that drives a helper with its client. Debian's docker
 //! CLI comes with a daemon, and has no `DOCKER_AUTH_CONFIG` yet.
 

@@ -1,6 +1,6 @@
 //! Kubernetes' own programs, built from its published Go modules.
 //!
-//! `tests/cluster/go.mod` pins the version ([`crate::go`]). Whoever has ready-made ones in `KUBEBUILDER_ASSETS` (the
+//! `tests/cluster/go.mod` pins the version (`go`). Whoever has ready-made ones in `KUBEBUILDER_ASSETS` (the
 //! convention of controller-runtime's envtest) builds only what is missing there.
 //!
 //! The kubelet oracle is built in the same way from `tests/cluster/oracle`: a small program of our own, linked to

@@ -8,7 +8,7 @@
 //! - [`setup`]: the Debian packages that are needed besides.
 //! - [`test`](mod@test): the whole test suite against a throwaway cluster.
 //! - [`demo`]: the main job, shown on real input.
-//! - [`bench`]: time and memory, beside the programs that people would use instead.
+//! - [`bench`](mod@bench): time and memory, beside the programs that people would use instead.
 //!
 //! It is a library too, because the tests (`regcred-tests`) must know where a cluster keeps its files
 //! and sign certificates with its authority; that knowledge lives here once.
