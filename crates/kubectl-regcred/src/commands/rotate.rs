@@ -51,7 +51,7 @@ or --yes is missing; 4 there is no such entry; 5 the credential is not good;
 /// Secrets are changed in place: their UID is what nodes trust. Only entries that are there get the new credential, in
 /// every spelling of the registry; everything else stays as it is, to the byte.
 #[derive(Args)]
-#[command(after_help = EXAMPLES, override_usage = "kubectl regcred rotate [NAME] [--registry HOST] [OPTIONS]")]
+#[command(after_help = EXAMPLES, override_usage = "kubectl regcred rotate [SECRET] [--registry HOST] [OPTIONS]")]
 pub(crate) struct RotateArgs {
     /// Only Secrets of this name
     #[arg(value_name = "SECRET")]
