@@ -23,6 +23,19 @@ pub const TYPE: &str = "kubernetes.io/dockerconfigjson";
 /// The key of its data that holds the docker config.
 pub const DATA_KEY: &str = ".dockerconfigjson";
 
+/// The digits of a hash suffix: letters and digits that can't spell words.
+const HASH_ALPHABET: &[u8; 16] = b"gh2k456789mbcdtf";
+
+/// A Secret's name without the hash suffix that `--append-hash` gave it, if it has one.
+pub fn without_hash_suffix(name: &str) -> &str {
+    let is_hash =
+        |suffix: &str| suffix.len() == 10 && suffix.bytes().all(|byte| HASH_ALPHABET.contains(&byte));
+    match name.rsplit_once('-') {
+        Some((base, suffix)) if !base.is_empty() && is_hash(suffix) => base,
+        _ => name,
+    }
+}
+
 /// A Secret of type `kubernetes.io/dockerconfigjson`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PullSecret {
@@ -129,11 +142,7 @@ impl PullSecret {
         json.push('}');
         let hash = Sha256::digest(json.as_bytes());
         let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).take(10);
-        // Letters and digits that can't spell words.
-        digits
-            .filter_map(|digit| b"gh2k456789mbcdtf".get(usize::from(digit)))
-            .map(|&c| char::from(c))
-            .collect()
+        digits.filter_map(|digit| HASH_ALPHABET.get(usize::from(digit))).map(|&c| char::from(c)).collect()
     }
 }
 
@@ -207,6 +216,18 @@ mod tests {
         secret.immutable = Some(true);
         assert_ne!(before, secret.hash_suffix());
         assert_eq!(before.len(), 10);
+    }
+
+    #[test]
+    fn a_hash_suffix_is_told_from_a_name() {
+        let mut secret =
+            PullSecret::from_data("a-b", [(DATA_KEY.to_owned(), Zeroizing::new(b"{}".to_vec()))].into())
+                .unwrap();
+        secret.name = format!("a-b-{}", secret.hash_suffix());
+        assert_eq!(without_hash_suffix(&secret.name), "a-b");
+        for whole in ["a-b", "regcred", "a-registries", "-gh2k456789", "a-gh2k4567890"] {
+            assert_eq!(without_hash_suffix(whole), whole);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::{cargo, interrupt, setup};
 const REGISTRY: &str = "registry.example.com";
 const USERNAME: &str = "robot";
 const PASSWORD: &str = "pa$$<w&rd>, known to the credential helper alone";
+const ROTATED: &str = "another pa$$<w&rd>";
 
 /// Sets everything up, shows the way from `docker login` to a pull secret in a cluster, and takes all of it
 /// away again. Fails unless the cluster holds the password.
@@ -70,6 +71,18 @@ impl Demo {
         }
         say("A second time changes nothing:");
         self.shell("kubectl regcred create regcred --from-docker-config || echo \"exit code $?\"")?;
+        say("The robot gets a new password. First the plan, which changes nothing:");
+        let rotate = format!(
+            "printf %s '{ROTATED}' | kubectl regcred rotate --registry={REGISTRY} -A --docker-username={USERNAME} \
+             --password-stdin"
+        );
+        self.shell(&format!("{rotate} --dry-run=client"))?;
+        say("Then every pull secret of the cluster that holds the old one:");
+        self.shell(&format!("{rotate} --yes"))?;
+        let config: Value = serde_json::from_str(&self.shell(decode)?).cannot("read the docker config")?;
+        if config["auths"][REGISTRY]["password"] != ROTATED {
+            return Err(Failure::new("the Secret in the cluster does not hold the new password"));
+        }
         Ok(())
     }
 

@@ -63,6 +63,11 @@ impl Kind {
     }
 
     /// As [`pages`] reads it.
+    /// As kubectl calls one before its name.
+    pub(crate) fn singular(self) -> &'static str {
+        self.resource().singular
+    }
+
     pub(super) fn resource(self) -> Resource {
         let (api, plural, singular) = match self {
             Self::ServiceAccount => ("api/v1", "serviceaccounts", "serviceaccount"),

@@ -20,6 +20,7 @@ mod proxy;
 pub(crate) mod pull_secrets;
 mod reach;
 mod references;
+pub(crate) mod replace;
 mod retry;
 mod server;
 mod transport;

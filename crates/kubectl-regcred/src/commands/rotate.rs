@@ -1,5 +1,6 @@
 //! `kubectl regcred rotate`.
 
+mod plan;
 mod report;
 mod scope;
 mod verify;
@@ -7,19 +8,21 @@ mod verify;
 use std::time::Duration;
 
 use clap::Args;
-use k8s_openapi::api::core::v1::Secret;
-use regcred_core::plan::{EntryChange, Intent, Plan, Refusal};
+use regcred_core::plan::Intent;
 
 use super::flags::{ChangeArgs, DryRun, ExpiryArgs};
 use crate::cli::ClusterArgs;
 use crate::cluster::consumers::Consumers;
-use crate::cluster::pull_secrets::{self, Obstacle, Wish};
-use crate::cluster::{self, Changed, Connection, bulk};
+use crate::cluster::pull_secrets::{self, Wish};
+use crate::cluster::replace::replace;
+use crate::cluster::{self, Connection, bulk};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
 use crate::output::{self, ObjectFormat};
 use crate::prompt;
+use crate::report::UsedBy;
 use crate::source::{SourceArgs, gather};
+use plan::{Planned, Step};
 use report::{Item, Outcome, report, show_plan};
 use scope::{Scope, ScopeArgs, id};
 
@@ -50,6 +53,10 @@ or --yes is missing; 4 there is no such entry; 5 the credential is not good;
 ///
 /// Secrets are changed in place: their UID is what nodes trust. Only entries that are there get the new credential, in
 /// every spelling of the registry; everything else stays as it is, to the byte.
+///
+/// An immutable Secret can't be changed: another one with a hash in its name takes its place, and the service accounts and
+/// workloads that name the old one are moved over, which replaces the pods of most workloads.
+/// The old one is kept, unless --prune is given and nobody uses it any more.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = "kubectl regcred rotate [SECRET] [--registry HOST] [OPTIONS]")]
 pub(crate) struct RotateArgs {
@@ -82,19 +89,14 @@ pub(crate) struct RotateArgs {
     /// Change Secrets although somebody else manages them, and may change them back
     #[arg(long, help_heading = "Safety")]
     force: bool,
+    /// Delete immutable Secrets that were replaced, once nobody uses them any more
+    #[arg(long, help_heading = "Safety")]
+    prune: bool,
     #[command(flatten)]
     change: ChangeArgs,
     /// Print a report as an object, without passwords
     #[arg(short, long, value_name = "FORMAT", help_heading = "Output")]
     output: Option<ObjectFormat>,
-}
-
-/// What there is to do.
-struct Planned {
-    /// The Secrets to be changed, and what of their entries.
-    changes: Vec<(Secret, Vec<EntryChange>)>,
-    /// What is not to be changed, and why.
-    others: Vec<Item>,
 }
 
 pub(crate) fn run(
@@ -136,72 +138,48 @@ async fn rotate(args: &RotateArgs, cluster: &ClusterArgs, environment: &Environm
         scrub_last_applied: args.scrub_last_applied,
         force: args.force,
     };
-    let planned = plan(&scope, &connection, &wish).await?;
+    let planned = Planned::of(&scope, &connection, &wish).await?;
+    let (planned, consumers) = with_users(planned, args, &connection).await?;
     let dry_run = args.change.dry_run;
-    if planned.changes.is_empty() || dry_run == DryRun::Client {
-        return report_plan(planned, args, &connection).await;
+    if planned.steps.is_empty() || dry_run == DryRun::Client {
+        return report_plan(planned, args, &consumers);
     }
     if !args.yes && dry_run == DryRun::None {
-        confirm(&planned, args, &connection, environment).await?;
+        confirm(&planned, args, &consumers, environment)?;
     }
     apply(planned, args, &connection, &wish, environment).await
 }
 
-/// Finds the Secrets that are meant, and what there is to do with each.
-async fn plan(scope: &Scope, connection: &Connection, wish: &Wish<'_>) -> Result<Planned, Failure> {
-    let is_named = scope.name.is_some();
-    let found = scope.find(connection, |secret| {
-        // Of others most have no such entry, and need not be kept.
-        is_named || !matches!(pull_secrets::plan_for(secret, wish), Ok(Plan::NotMeant))
-    });
-    let found = found.await?;
-    let mut planned = Planned { changes: Vec::new(), others: Vec::new() };
-    for (namespace, failure) in found.unreadable {
-        planned.others.push(Item::failed(&namespace, scope.name.as_deref(), failure));
+/// Finds out who uses the Secrets, if the plan is shown or users have to be moved; who has been moved already is done.
+async fn with_users(
+    planned: Planned,
+    args: &RotateArgs,
+    connection: &Connection,
+) -> Result<(Planned, Consumers), Failure> {
+    let is_shown = !args.yes || args.change.dry_run == DryRun::Client;
+    let replaces = planned.steps.iter().any(|step| matches!(step, Step::Replace { .. }));
+    if planned.steps.is_empty() || !(is_shown || replaces) {
+        return Ok((planned, Consumers::default()));
     }
-    let mut unmeant = 0;
-    for secret in found.secrets {
-        let (namespace, name) = id(&secret);
-        match pull_secrets::plan_for(&secret, wish) {
-            Ok(Plan::Change(change)) => planned.changes.push((secret, change.entries)),
-            Ok(Plan::AlreadySo) => planned.others.push(Item::of(&secret, Outcome::Unchanged, Vec::new())),
-            Ok(Plan::NotMeant) => unmeant += 1,
-            // Whether it is meant can't be known, and no pod can pull with it.
-            Err(obstacle @ Obstacle::Refusal(Refusal::Unreadable(_) | Refusal::NoDockerConfig(_)))
-                if !is_named =>
-            {
-                output::warning(&format!("passed over: {}", obstacle.failure(namespace, name).message));
-            }
-            Err(obstacle) => {
-                let outcome = match obstacle {
-                    Obstacle::Owner(_) => Outcome::Skipped,
-                    Obstacle::Refusal(_) => Outcome::Failed,
-                };
-                let failure = obstacle.failure(namespace, name);
-                planned.others.push(Item { outcome, ..Item::failed(namespace, Some(name), failure) });
-            }
-        }
-    }
-    if planned.changes.is_empty() && planned.others.is_empty() {
-        let message =
-            if unmeant > 0 { "no entry of the Secret is meant" } else { "no Secret has such an entry" };
-        return Err(Failure::new(exit::NOT_FOUND, message).hint(
-            "`kubectl regcred list -A` shows which registries there are; `kubectl regcred set` adds an entry",
-        ));
-    }
-    Ok(planned)
+    let mut namespaces: Vec<_> = planned.steps.iter().map(|step| id(step.secret()).0.to_owned()).collect();
+    namespaces.dedup();
+    // Many small lists take longer than a large one.
+    let few = (namespaces.len() <= 8).then_some(namespaces.as_slice());
+    let consumers = Consumers::gather(connection, few).await?;
+    let planned = planned.with_users(&consumers, connection, args.prune).await?;
+    Ok((planned, consumers))
 }
 
 /// Reports what there would be to do, or that there is nothing.
-async fn report_plan(planned: Planned, args: &RotateArgs, connection: &Connection) -> Result<u8, Failure> {
-    let Planned { changes, others } = planned;
-    let consumers = consumers(&changes, connection).await?;
-    let changes = changes.into_iter().map(|(secret, entries)| {
-        let (namespace, name) = id(&secret);
-        let used_by = crate::report::UsedBy::of(&consumers.of(namespace, name));
-        Item { used_by: Some(used_by), ..Item::of(&secret, Outcome::Changed, entries) }
+fn report_plan(planned: Planned, args: &RotateArgs, consumers: &Consumers) -> Result<u8, Failure> {
+    let Planned { steps, others } = planned;
+    let steps = steps.iter().map(|step| {
+        let (namespace, name) = id(step.secret());
+        let used_by = Some(UsedBy::of(&consumers.of(namespace, name)));
+        let replaced_by = step.new_name();
+        Item { used_by, replaced_by, ..Item::of(step.secret(), Outcome::Changed, step.entries().to_vec()) }
     });
-    let mut items: Vec<_> = changes.chain(others).collect();
+    let mut items: Vec<_> = steps.chain(others).collect();
     items.sort_by(|a, b| (&a.namespace, &a.secret).cmp(&(&b.namespace, &b.secret)));
     if args.output.is_none() {
         for item in &items {
@@ -214,27 +192,14 @@ async fn report_plan(planned: Planned, args: &RotateArgs, connection: &Connectio
     report(&items, args.output, args.change.dry_run, false)
 }
 
-/// Who uses the Secrets that are to be changed.
-async fn consumers(
-    changes: &[(Secret, Vec<EntryChange>)],
-    connection: &Connection,
-) -> Result<Consumers, Failure> {
-    let mut namespaces: Vec<_> = changes.iter().map(|(secret, _)| id(secret).0.to_owned()).collect();
-    namespaces.dedup();
-    // Many small lists take longer than a large one.
-    let few = (namespaces.len() <= 8).then_some(namespaces.as_slice());
-    Consumers::gather(connection, few).await
-}
-
 /// Shows the plan, and asks; where nobody can be asked, that is an error.
-async fn confirm(
+fn confirm(
     planned: &Planned,
     args: &RotateArgs,
-    connection: &Connection,
+    consumers: &Consumers,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let consumers = consumers(&planned.changes, connection).await?;
-    show_plan(&planned.changes, &planned.others, &consumers, args.scrub_last_applied);
+    show_plan(planned, consumers, args.scrub_last_applied);
     if !environment.is_interactive() {
         return Err(Failure::usage("nothing was changed: this is no terminal, so nobody can confirm")
             .hint("--yes goes on without asking; --dry-run=client only shows the plan"));
@@ -253,58 +218,50 @@ async fn apply(
     wish: &Wish<'_>,
     environment: &Environment,
 ) -> Result<u8, Failure> {
-    let Planned { changes, others } = planned;
+    let Planned { steps, others } = planned;
     let (dry_run, options) = (args.change.dry_run, args.change.options());
     let ids: Vec<_> =
-        changes.iter().map(|(secret, _)| Item::of(secret, Outcome::NotBegun, Vec::new())).collect();
-    let work = |secret: Secret| {
+        steps.iter().map(|step| Item::of(step.secret(), Outcome::NotBegun, Vec::new())).collect();
+    let work = |step: Step| {
         let options = &options;
+        let item = Item::of(step.secret(), Outcome::NotBegun, Vec::new());
         async move {
-            let (namespace, name) = id(&secret);
-            let (namespace, name) = (namespace.to_owned(), name.to_owned());
-            let edited = pull_secrets::edit(connection, &namespace, &name, Some(secret), wish, options).await;
-            edited.map(|edited| (edited.changed, edited.entries))
+            match step {
+                Step::Edit { secret, .. } => {
+                    let name = item.secret.clone().unwrap_or_default();
+                    let secret = Some(*secret);
+                    let edited =
+                        pull_secrets::edit(connection, &item.namespace, &name, secret, wish, options).await;
+                    item.edited(edited)
+                }
+                Step::Replace { replacement, users } => {
+                    let replaced =
+                        replace(connection, &replacement, &users.movable, args.prune, args.force, options);
+                    item.replaced(&replacement, &users, replaced.await)
+                }
+            }
         }
     };
     let mut progress = output::Progress::new(ids.len(), "Secrets", environment.stderr_is_terminal);
     // That a line can't be written must not stop the work, nor the report of it.
     let mut written = Ok(());
-    let each = |number: usize, result: &Result<(Changed, Vec<EntryChange>), Failure>| {
+    let each = |_: usize, item: &Item| {
         progress.clear();
-        if let (None, Some(line)) = (args.output, ended(ids[number].clone(), result).line(dry_run)) {
+        if let (None, Some(line)) = (args.output, item.line(dry_run)) {
             let line = output::line(&line);
             written = std::mem::replace(&mut written, Ok(())).and(line);
         }
         progress.step();
     };
-    let secrets = changes.into_iter().map(|(secret, _)| secret).collect();
-    let (outcomes, interrupted) = bulk::run(secrets, work, each).await?;
+    let (outcomes, interrupted) = bulk::run(steps, work, each).await?;
     progress.clear();
-    let mut items: Vec<_> = outcomes
-        .into_iter()
-        .zip(&ids)
-        .map(|(progress, item)| match progress {
-            bulk::Progress::Finished(result) => ended(item.clone(), &result),
-            bulk::Progress::Unknown => {
-                let (namespace, name) = (&item.namespace, item.secret.as_deref().unwrap_or_default());
-                let message =
-                    format!("whether secret/{name} in namespace {namespace:?} was changed is not known");
-                let reason = Some(Failure::new(exit::INTERRUPTED, message));
-                Item { outcome: Outcome::Unknown, reason, ..item.clone() }
-            }
-            bulk::Progress::NotBegun => item.clone(),
-        })
-        .chain(others)
-        .collect();
+    let ended = outcomes.into_iter().zip(ids).map(|(progress, item)| match progress {
+        bulk::Progress::Finished(item) => item,
+        bulk::Progress::Unknown => item.unknown(),
+        bulk::Progress::NotBegun => item,
+    });
+    let mut items: Vec<_> = ended.chain(others).collect();
     items.sort_by(|a, b| (&a.namespace, &a.secret).cmp(&(&b.namespace, &b.secret)));
     let code = report(&items, args.output, dry_run, interrupted)?;
     written.map(|()| code)
-}
-
-fn ended(item: Item, result: &Result<(Changed, Vec<EntryChange>), Failure>) -> Item {
-    match result {
-        Ok((Changed::Done, entries)) => Item { outcome: Outcome::Changed, entries: entries.clone(), ..item },
-        Ok((Changed::AlreadySo, _)) => Item { outcome: Outcome::Unchanged, ..item },
-        Err(failure) => Item { outcome: Outcome::Failed, reason: Some(failure.clone()), ..item },
-    }
 }

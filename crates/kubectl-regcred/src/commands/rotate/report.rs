@@ -4,8 +4,12 @@ use k8s_openapi::api::core::v1::Secret;
 use regcred_core::plan::{EntryChange, EntryChangeKind, is_noted};
 use serde::{Serialize, Serializer};
 
+use super::plan::{Planned, Step};
 use super::scope::id;
-use crate::cluster::consumers::Consumers;
+use crate::cluster::Changed;
+use crate::cluster::consumers::{Consumers, Kind};
+use crate::cluster::pull_secrets::{Edited, Obstacle};
+use crate::cluster::replace::{Replaced, Replacement, Users, rolls};
 use crate::commands::flags::DryRun;
 use crate::commands::set::shown;
 use crate::failure::{Failure, exit};
@@ -40,6 +44,15 @@ pub(super) struct Item {
     pub(super) reason: Option<Failure>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) used_by: Option<UsedBy>,
+    /// The Secret that took the place of an immutable one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replaced_by: Option<String>,
+    /// Who names that one now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) moved: Vec<String>,
+    /// Whether the old one was deleted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) pruned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -69,15 +82,92 @@ impl Item {
             entries,
             reason: None,
             used_by: None,
+            replaced_by: None,
+            moved: Vec::new(),
+            pruned: false,
         }
+    }
+
+    /// A Secret that can't be changed so.
+    pub(super) fn refused(secret: &Secret, obstacle: &Obstacle) -> Self {
+        let (namespace, name) = id(secret);
+        let outcome = match obstacle {
+            Obstacle::Owner(_) => Outcome::Skipped,
+            Obstacle::Refusal(_) => Outcome::Failed,
+        };
+        let reason = Some(obstacle.failure(namespace, name));
+        Self { reason, ..Self::of(secret, outcome, Vec::new()) }
+    }
+
+    /// The same after it was edited.
+    pub(super) fn edited(self, result: Result<Edited, Failure>) -> Self {
+        match result {
+            Ok(Edited { changed: Changed::Done, entries, .. }) => {
+                Self { outcome: Outcome::Changed, entries, ..self }
+            }
+            Ok(Edited { changed: Changed::AlreadySo, .. }) => Self { outcome: Outcome::Unchanged, ..self },
+            Err(failure) => Self { outcome: Outcome::Failed, reason: Some(failure), ..self },
+        }
+    }
+
+    /// The same after another one took its place.
+    pub(super) fn replaced(
+        self,
+        replacement: &Replacement,
+        users: &Users,
+        result: Result<Replaced, Failure>,
+    ) -> Self {
+        let name = self.secret.clone().unwrap_or_default();
+        let new = replacement.new.metadata.name.clone();
+        let replaced = match result {
+            Ok(replaced) => replaced,
+            Err(failure) => return Self { outcome: Outcome::Failed, reason: Some(failure), ..self },
+        };
+        let title = format!("secret/{name} in namespace {:?}", self.namespace);
+        if let Some(why) = &replaced.kept {
+            output::note(&format!("{title} is kept: {why}"));
+        }
+        if !users.fixed.is_empty() {
+            let users = users.fixed.join(", ");
+            output::warning(&format!("{title} is still named by what can't be moved over: {users}"));
+        }
+        let is_changed = replaced.created || replaced.pruned || !replaced.moved.is_empty();
+        let outcome = match replaced.failures.first() {
+            Some(_) => Outcome::Failed,
+            None if is_changed => Outcome::Changed,
+            None => Outcome::Unchanged,
+        };
+        let reason = replaced.failures.first().map(|first| {
+            let new = new.as_deref().unwrap_or_default();
+            let all: Vec<_> = replaced.failures.iter().map(|failure| failure.message.as_str()).collect();
+            let message = format!("secret/{new} is there, but not everybody names it: {}", all.join("; "));
+            Failure { message, ..first.clone() }
+        });
+        let (moved, pruned, entries) = (replaced.moved, replaced.pruned, replacement.entries.clone());
+        Self { outcome, reason, entries, replaced_by: new, moved, pruned, ..self }
+    }
+
+    /// The same after it was left alone while it was changed.
+    pub(super) fn unknown(self) -> Self {
+        let (namespace, name) = (&self.namespace, self.secret.as_deref().unwrap_or_default());
+        let message = format!("whether secret/{name} in namespace {namespace:?} was changed is not known");
+        let reason = Some(Failure::new(exit::INTERRUPTED, message));
+        Self { outcome: Outcome::Unknown, reason, ..self }
     }
 
     /// Something that could not be done.
     pub(super) fn failed(namespace: &str, secret: Option<&str>, failure: Failure) -> Self {
-        let secret = secret.map(str::to_owned);
-        let namespace = namespace.to_owned();
-        let outcome = Outcome::Failed;
-        Self { namespace, secret, outcome, entries: Vec::new(), reason: Some(failure), used_by: None }
+        Self {
+            namespace: namespace.to_owned(),
+            secret: secret.map(str::to_owned),
+            outcome: Outcome::Failed,
+            entries: Vec::new(),
+            reason: Some(failure),
+            used_by: None,
+            replaced_by: None,
+            moved: Vec::new(),
+            pruned: false,
+        }
     }
 
     /// The line about it, once it is done.
@@ -89,25 +179,35 @@ impl Item {
         };
         let (name, namespace) = (self.secret.as_deref().unwrap_or_default(), &self.namespace);
         let (entries, suffix) = (shown(&self.entries), dry_run.suffix());
+        if let (Outcome::Changed, Some(new)) = (self.outcome, &self.replaced_by) {
+            let moved = if self.moved.is_empty() {
+                String::new()
+            } else {
+                format!("; named by {}", self.moved.join(", "))
+            };
+            let pruned = if self.pruned { "; the old one is deleted" } else { "" };
+            return Some(format!(
+                "secret/{name} replaced by secret/{new} in namespace {namespace}{entries}{moved}{pruned}{suffix}"
+            ));
+        }
         Some(format!("secret/{name} {word} in namespace {namespace}{entries}{suffix}"))
     }
 }
 
 /// Shows on stderr what would be done.
-pub(super) fn show_plan(
-    planned: &[(Secret, Vec<EntryChange>)],
-    others: &[Item],
-    consumers: &Consumers,
-    scrub: Option<bool>,
-) {
-    output::tell(&format!("New credentials for {}:", counted(planned.len(), "Secret")));
-    for (secret, entries) in planned.iter().take(SHOWN) {
-        let (namespace, name) = id(secret);
+pub(super) fn show_plan(planned: &Planned, consumers: &Consumers, scrub: Option<bool>) {
+    let Planned { steps, others } = planned;
+    output::tell(&format!("New credentials for {}:", counted(steps.len(), "Secret")));
+    for step in steps.iter().take(SHOWN) {
+        let (namespace, name) = id(step.secret());
         let users = UsedBy::of(&consumers.of(namespace, name)).summary();
-        output::tell(&format!("  {namespace}/{name}{}; used by {users}", shown(entries)));
+        output::tell(&format!("  {namespace}/{name}{}; used by {users}", shown(step.entries())));
+        if let Step::Replace { users, .. } = step {
+            show_replacement(&step.new_name().unwrap_or_default(), users);
+        }
     }
-    if planned.len() > SHOWN {
-        output::tell(&format!("  and {} more: --dry-run=client shows all", planned.len() - SHOWN));
+    if steps.len() > SHOWN {
+        output::tell(&format!("  and {} more: --dry-run=client shows all", steps.len() - SHOWN));
     }
     let count = |outcome| others.iter().filter(|item| item.outcome == outcome).count();
     match count(Outcome::Unchanged) {
@@ -119,8 +219,7 @@ pub(super) fn show_plan(
             output::tell(&format!("Not changed: {}", failure.message));
         }
     }
-    let noted =
-        planned.iter().filter(|(secret, _)| secret.metadata.annotations.as_ref().is_some_and(is_noted));
+    let noted = steps.iter().filter(|step| step.secret().metadata.annotations.as_ref().is_some_and(is_noted));
     match noted.count() {
         0 => {}
         noted if scrub == Some(true) => output::tell(&format!(
@@ -135,8 +234,30 @@ pub(super) fn show_plan(
     }
     let hidden = consumers.hidden();
     if !hidden.is_empty() {
-        let hidden: Vec<_> = hidden.into_iter().map(crate::cluster::consumers::Kind::plural).collect();
+        let hidden: Vec<_> = hidden.into_iter().map(Kind::plural).collect();
         output::tell(&format!("A ? among the users: you may not list {} everywhere.", hidden.join(", ")));
+    }
+}
+
+/// Shows what takes the place of an immutable Secret, and what that does to those who use it.
+fn show_replacement(new: &str, users: &Users) {
+    output::tell(&format!("    it is immutable, so secret/{new} takes its place; the old one is kept"));
+    let named = |movable: &[&(Kind, String)]| {
+        movable
+            .iter()
+            .map(|(kind, name)| format!("{}/{name}", kind.singular()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let (rolling, quiet): (Vec<_>, Vec<_>) = users.movable.iter().partition(|(kind, _)| rolls(*kind));
+    if !quiet.is_empty() {
+        output::tell(&format!("    moved over: {}", named(&quiet)));
+    }
+    if !rolling.is_empty() {
+        output::tell(&format!("    moved over, which REPLACES THEIR PODS: {}", named(&rolling)));
+    }
+    if !users.fixed.is_empty() {
+        output::tell(&format!("    can't be moved over: {}", users.fixed.join(", ")));
     }
 }
 
