@@ -144,6 +144,8 @@ pub(crate) struct Consumers {
     uses: BTreeMap<String, BTreeMap<String, ByConsumer>>,
     /// What could not be read, in a namespace or (`None`) in any.
     hidden: BTreeMap<Option<String>, BTreeSet<Kind>>,
+    /// The namespaces that were gathered; `None` if all were.
+    namespaces: Option<BTreeSet<String>>,
 }
 
 /// Who uses one Secret: those who are known, and where others may hide.
@@ -214,12 +216,16 @@ impl Consumers {
                 }
                 Ok(gathered)
             });
-        Ok(gathered.await?.fold())
+        let namespaces = namespaces.map(|names| names.iter().cloned().collect());
+        Ok(Self { namespaces, ..gathered.await?.fold() })
     }
 
-    /// Who uses this Secret. Ask only about namespaces that were [gathered](Self::gather).
+    /// Who uses this Secret. In a namespace that was not [gathered](Self::gather), everything is hidden.
     pub(crate) fn of(&self, namespace: &str, secret: &str) -> Use<'_> {
         let known = self.uses.get(namespace).and_then(|secrets| secrets.get(secret));
+        if self.namespaces.as_ref().is_some_and(|gathered| !gathered.contains(namespace)) {
+            return Use { known, hidden: Kind::ALL.into() };
+        }
         let places = [None, Some(namespace.to_owned())];
         let hidden = places.iter().filter_map(|place| self.hidden.get(place));
         Use { known, hidden: hidden.flatten().copied().collect() }
@@ -448,6 +454,9 @@ mod tests {
         assert_eq!(consumers.of("n", "other").verdict(), Verdict::Unknown);
         assert_eq!(consumers.of("n", "other").hidden(), &[Kind::Job].into());
         assert_eq!(consumers.of("m", "other").verdict(), Verdict::Unused);
+        consumers.namespaces = Some([String::from("n")].into());
+        assert_eq!(consumers.of("m", "other").verdict(), Verdict::Unknown);
+        consumers.namespaces = None;
         consumers.hidden.entry(None).or_default().insert(Kind::Pod);
         assert_eq!(consumers.of("m", "other").verdict(), Verdict::Unknown);
         assert_eq!(consumers.hidden(), [Kind::Job, Kind::Pod].into());
