@@ -44,6 +44,7 @@ const PACKAGES: &[Package] = &[
         program: "/usr/include/libsecret-1/libsecret/secret.h",
         reason: "what docker-credential-secretservice is built with",
     },
+    Package { name: "curl", program: "curl", reason: "the least that a list can take, to measure against" },
     Package { name: "zsh", program: "zsh", reason: "a shell that completes our commands" },
     Package { name: "fish", program: "fish", reason: "another shell that completes our commands" },
 ];

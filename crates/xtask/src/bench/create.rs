@@ -1,15 +1,12 @@
 //! `create` beside kubectl's `create secret docker-registry`.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use serde_json::Value;
 
+use super::programs::Programs;
 use super::{Contest, Contestant, Goals, Verdict, machine, table};
 use crate::cluster::{self, Up};
 use crate::environment::Environment;
 use crate::failure::{Context as _, Failure, Result};
-use crate::{cargo, kubernetes, setup};
 
 /// The flags that both understand. The password is in argv, because kubectl has no other way.
 const LOGIN: [&str; 3] =
@@ -22,10 +19,7 @@ const SIZE: u64 = 10 * 1024 * 1024;
 /// Measures, and prints the tables.
 #[expect(clippy::print_stdout, reason = "the tables are the result")]
 pub(super) fn run(environment: &Environment, runs: u32) -> Result<Verdict> {
-    setup::ensure(environment)?;
-    let kubectl = kubernetes::programs(environment)?.kubectl;
-    let plugin = cargo::build_release(environment, "kubectl-regcred")?;
-    let programs = Programs { kubectl, plugin, home: tempfile::tempdir().cannot("make a temporary home")? };
+    let programs = Programs::new(environment)?;
 
     let dry = programs.dry_run();
     let (dry_table, dry_verdict) = table(dry.title, &dry.run(runs)?, dry.goals);
@@ -41,32 +35,11 @@ pub(super) fn run(environment: &Environment, runs: u32) -> Result<Verdict> {
     let mebibytes = size as f64 / 1_048_576.0;
     println!("Size of the plugin: **{mebibytes:.1} MiB** (goal 10 MiB: {})\n", size_verdict.word());
     println!("{runs} runs each, in turn. {}.", machine()?);
-    println!("{}, {}.", programs.version(&programs.plugin, &["version"])?, programs.kubectl_version()?);
+    println!("{}.", programs.versions()?);
     Ok(dry_verdict.and(api_verdict).and(size_verdict))
 }
 
-struct Programs {
-    kubectl: PathBuf,
-    plugin: PathBuf,
-    /// An empty home, where kubectl keeps what it caches of the API server.
-    home: tempfile::TempDir,
-}
-
 impl Programs {
-    fn command(&self, program: &Path, arguments: &[&str], kubeconfig: Option<&Path>) -> Command {
-        let mut command = Command::new(program);
-        let folders = [&self.plugin, &self.kubectl].map(|program| program.parent().unwrap_or(program));
-        command
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.home.path())
-            .env("PATH", std::env::join_paths(folders).unwrap_or_default());
-        if let Some(path) = kubeconfig {
-            command.env("KUBECONFIG", path);
-        }
-        command
-    }
-
     fn dry_run(&self) -> Contest<'_> {
         let contestant = |name, program, words: &'static [&str]| Contestant {
             name,
@@ -79,7 +52,8 @@ impl Programs {
             others: vec![contestant("kubectl regcred", &self.kubectl, &["regcred", "create", "regcred"])],
             goals: Goals { wall: Some(0.15), memory: Some(0.25) },
             check: Box::new(|written| {
-                let yaml: Vec<_> = written.iter().map(|text| String::from_utf8_lossy(text)).collect();
+                let text = |file| std::io::read_to_string(file).cannot("read output back");
+                let yaml = written.iter().map(text).collect::<Result<Vec<_>>>()?;
                 if yaml.iter().any(|yaml| !yaml.contains(".dockerconfigjson: ")) {
                     return Err(Failure::new(format!("that is no pull secret:\n{}", yaml.join("---\n"))));
                 }
@@ -126,26 +100,6 @@ impl Programs {
         let arguments = ["get", "secret", name, "-o", "json"];
         let text = Self::text(&mut self.command(&self.kubectl, &arguments, Some(&up.layout.kubeconfig())))?;
         serde_json::from_str(&text).cannot("read the Secret that was created")
-    }
-
-    fn kubectl_version(&self) -> Result<String> {
-        let version = self.version(&self.kubectl, &["version", "--client"])?;
-        let version = version.lines().next().unwrap_or_default();
-        Ok(version.replace("Client Version:", "kubectl"))
-    }
-
-    fn version(&self, program: &Path, arguments: &[&str]) -> Result<String> {
-        Ok(Self::text(&mut self.command(program, arguments, None))?.trim().to_owned())
-    }
-
-    fn text(command: &mut Command) -> Result<String> {
-        let line = format!("{command:?}");
-        let output = command.stdin(Stdio::null()).output().cannot(format_args!("run {line}"))?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(Failure::new(format!("{line} failed: {}", said.trim())));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 

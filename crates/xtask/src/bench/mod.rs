@@ -6,7 +6,10 @@
 
 mod contest;
 mod create;
+mod list;
 mod machine;
+mod programs;
+mod seed;
 mod table;
 
 use std::process::ExitCode;
@@ -25,6 +28,8 @@ use crate::failure::Result;
 pub enum Bench {
     /// `create`, with and without the API server, beside kubectl's `create secret docker-registry`.
     Create(Runs),
+    /// `list`, with 100, 1,000 and 10,000 pull secrets, beside kubectl's `get secrets` and curl.
+    List(Runs),
 }
 
 /// How often to measure.
@@ -40,6 +45,7 @@ pub fn run(environment: &Environment, bench: &Bench) -> Result<ExitCode> {
     crate::interrupt::catch()?;
     let verdict = match bench {
         Bench::Create(runs) => create::run(environment, runs.runs)?,
+        Bench::List(runs) => list::run(environment, runs.runs)?,
     };
     Ok(match verdict {
         Verdict::Met => ExitCode::SUCCESS,

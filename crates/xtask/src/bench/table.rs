@@ -41,7 +41,7 @@ pub fn table(title: &str, outcomes: &[Outcome], goals: Goals) -> (String, Verdic
         "|---|---|---|---|---|".to_owned(),
     ];
     let mut verdict = Verdict::Met;
-    for (number, Outcome { name, wall, memory }) in outcomes.iter().enumerate() {
+    for (number, Outcome { name, wall, memory, memory_is_bound }) in outcomes.iter().enumerate() {
         let peer = &outcomes[0];
         let goals = if number == 1 { goals } else { Goals::default() };
         let mut share = |value: Spread, peer: Spread, goal: Option<f64>| {
@@ -53,7 +53,8 @@ pub fn table(title: &str, outcomes: &[Outcome], goals: Goals) -> (String, Verdic
         };
         let shares = (share(*wall, peer.wall, goals.wall), share(*memory, peer.memory, goals.memory));
         let (wall, memory) = (shown(*wall, 1e3, "ms"), shown(*memory, 1.0 / 1_048_576.0, "MiB"));
-        lines.push(format!("| {name} | {wall} | {} | {memory} | {} |", shares.0, shares.1));
+        let bound = if *memory_is_bound { "at most " } else { "" };
+        lines.push(format!("| {name} | {wall} | {} | {bound}{memory} | {bound}{} |", shares.0, shares.1));
     }
     lines.push(String::new());
     (lines.join("\n"), verdict)
@@ -69,12 +70,17 @@ mod tests {
 
     fn outcome(name: &str, wall: f64, memory: f64) -> Outcome {
         let even = |median| Spread { median, low: median, high: median };
-        Outcome { name: name.to_owned(), wall: even(wall), memory: even(memory * 1_048_576.0) }
+        Outcome {
+            name: name.to_owned(),
+            wall: even(wall),
+            memory: even(memory * 1_048_576.0),
+            memory_is_bound: memory < 1.0,
+        }
     }
 
     #[test]
     fn goals_are_for_the_second_and_compare_it_with_the_first() {
-        let outcomes = [outcome("peer", 0.1, 10.0), outcome("ours", 0.01, 5.0), outcome("other", 0.2, 50.0)];
+        let outcomes = [outcome("peer", 0.1, 10.0), outcome("ours", 0.01, 5.0), outcome("other", 0.2, 0.5)];
         let goals = Goals { wall: Some(0.15), memory: Some(0.25) };
         let (text, verdict) = table("work", &outcomes, goals);
         assert_eq!(
@@ -84,7 +90,7 @@ mod tests {
              | peer | 100.0 ms (100.0–100.0) | 1.00× | 10.0 MiB (10.0–10.0) | 1.00× |\n\
              | ours | 10.0 ms (10.0–10.0) | **0.10×** (goal 0.15×: met) | 5.0 MiB (5.0–5.0) | \
              **0.50×** (goal 0.25×: missed) |\n\
-             | other | 200.0 ms (200.0–200.0) | 2.00× | 50.0 MiB (50.0–50.0) | 5.00× |\n"
+             | other | 200.0 ms (200.0–200.0) | 2.00× | at most 0.5 MiB (0.5–0.5) | at most 0.05× |\n"
         );
         assert_eq!(verdict, Verdict::Missed);
         assert_eq!(table("work", &outcomes, Goals { memory: None, ..goals }).1, Verdict::Met);

@@ -251,6 +251,9 @@ fn controller_manager_arguments(layout: &Layout) -> Vec<String> {
         // Nobody asks for its metrics: no port, no race for one.
         "--secure-port=0".into(),
         "--leader-elect=false".into(),
+        // Its 20 requests a second would make tests wait for it.
+        "--kube-api-qps=1000".into(),
+        "--kube-api-burst=1000".into(),
         "--use-service-account-credentials=false".into(),
         format!("--service-account-private-key-file={}", layout.service_account_key().display()),
         format!("--root-ca-file={}", layout.authority_certificate().display()),
