@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use regcred_core::credential::SecretString;
 use regcred_core::metadata::check_namespace;
 
-use crate::commands::{completion, create, inspect, lint, list, r#match, rotate, set, unset, version};
+use crate::commands::{
+    attach, completion, create, detach, inspect, lint, list, r#match, rotate, set, unset, version,
+};
 use crate::failure::Failure;
 
 /// Create, inspect, check and rotate the pull secrets of a cluster.
@@ -30,8 +32,10 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Attach(attach::AttachArgs),
     Completion(completion::CompletionArgs),
     Create(Box<create::CreateArgs>),
+    Detach(detach::DetachArgs),
     Inspect(inspect::InspectArgs),
     Lint(lint::LintArgs),
     #[command(visible_alias = "ls")]

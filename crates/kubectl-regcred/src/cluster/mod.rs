@@ -1,6 +1,6 @@
 //! Reading and changing the cluster's objects. Kubernetes' own types stay in here.
 
-mod attach;
+pub(crate) mod attach;
 pub(crate) mod bulk;
 mod certificate;
 mod change;
@@ -26,7 +26,6 @@ mod server;
 mod transport;
 mod untrusted;
 
-pub(crate) use attach::service_account as attach_service_account;
 pub(crate) use change::Changed;
 pub(crate) use connect::{Connection, connect};
 pub(crate) use failing_pulls::{FailingPull, failing_pulls};

@@ -12,7 +12,8 @@ const MARKS: [(&str, &str); 6] = [
     ("config.kubernetes.io/owning-inventory", "kpt"),
 ];
 
-/// Who manages an object or one of its fields (`f:imagePullSecrets`, as in `managedFields`), in words.
+/// Who manages an object or one of its fields, in words. The field is a path as in `managedFields`, with `/` between
+/// its parts: `f:spec/f:template`.
 ///
 /// Recognised are owner references, the marks of Helm, Argo CD, Flux and kpt, and whoever applied the field.
 pub(super) fn of(metadata: &ObjectMeta, field: &str) -> Option<String> {
@@ -29,7 +30,9 @@ pub(super) fn of(metadata: &ObjectMeta, field: &str) -> Option<String> {
         return Some(format!("{tool} ({value:?})"));
     }
     let applied = metadata.managed_fields.iter().flatten().find(|entry| {
-        let owns = entry.fields_v1.as_ref().is_some_and(|fields| fields.0.get(field).is_some());
+        let owns = entry.fields_v1.as_ref().is_some_and(|fields| {
+            field.split('/').try_fold(&fields.0, |fields, part| fields.get(part)).is_some()
+        });
         entry.operation.as_deref() == Some("Apply") && owns
     });
     applied.and_then(|entry| entry.manager.as_ref()).map(|manager| format!("{manager:?}, who applied it"))
@@ -64,6 +67,10 @@ mod tests {
             owner(entry("Apply", "f:imagePullSecrets")).as_deref(),
             Some("\"gitops\", who applied it")
         );
+        let nested = json!({"managedFields": [{"manager": "gitops", "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {}}}}]});
+        let nested: ObjectMeta = serde_json::from_value(nested).unwrap();
+        assert!(of(&nested, "f:spec/f:template").is_some());
+        assert_eq!(of(&nested, "f:spec/f:template/f:spec"), None);
         assert_eq!(owner(entry("Apply", "f:metadata")), None);
         assert_eq!(owner(entry("Update", "f:imagePullSecrets")), None);
     }

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use super::flags::{ChangeArgs, DryRun, ExpiryArgs, Format};
 use crate::cli::ClusterArgs;
+use crate::cluster::attach::{self, Wish};
+use crate::cluster::consumers::Kind;
 use crate::cluster::create::{to_kubernetes, to_object};
 use crate::cluster::{self, ChangeOptions, Changed, Connection, bulk};
 use crate::environment::Environment;
@@ -169,9 +171,12 @@ async fn create_in(
     let name = created.metadata.name.as_deref().unwrap_or_default();
     let mut attached = Vec::new();
     for account in &targets.accounts {
-        let result =
-            cluster::attach_service_account(connection, namespace, account, name, options, force).await;
-        attached.push((account.clone(), result));
+        let wish = Wish { secret: name, attached: true, force };
+        let attach = async {
+            let found = attach::get(connection, Kind::ServiceAccount, namespace, account).await?;
+            attach::apply(connection, found, wish, options).await
+        };
+        attached.push((account.clone(), attach.await));
     }
     Ok(Done { secret: created, attached })
 }

@@ -1,13 +1,16 @@
 //! The commands, a file each: its arguments, its help and what it does.
 
+pub(crate) mod attach;
 pub(crate) mod completion;
 pub(crate) mod create;
+pub(crate) mod detach;
 mod findings;
 mod flags;
 pub(crate) mod inspect;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod r#match;
+mod places;
 pub(crate) mod rotate;
 pub(crate) mod set;
 pub(crate) mod unset;
@@ -22,8 +25,10 @@ use crate::failure::{Failure, exit};
 /// Carries out the command that was parsed; returns the exit code.
 pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
     match cli.command {
+        Command::Attach(args) => attach::run(&args, &cli.cluster, environment),
         Command::Completion(args) => completion::run(&args).map(|()| exit::DONE),
         Command::Create(args) => create::run(&args, &cli.cluster, environment),
+        Command::Detach(args) => detach::run(&args, &cli.cluster, environment),
         Command::Inspect(args) => inspect::run(&args, &cli.cluster, environment).map(|()| exit::DONE),
         Command::Lint(args) => lint::run(&args, &cli.cluster, environment),
         Command::List(args) => list::run(&args, &cli.cluster, environment).map(|()| exit::DONE),

@@ -11,6 +11,7 @@ use clap::Args;
 use regcred_core::plan::Intent;
 
 use super::flags::{ChangeArgs, DryRun, ExpiryArgs};
+use super::places::PlaceArgs;
 use crate::cli::ClusterArgs;
 use crate::cluster::consumers::Consumers;
 use crate::cluster::pull_secrets::{self, Wish};
@@ -24,7 +25,7 @@ use crate::report::UsedBy;
 use crate::source::{SourceArgs, gather};
 use plan::{Planned, Step};
 use report::{Item, Outcome, report, show_plan};
-use scope::{Scope, ScopeArgs, id};
+use scope::{Scope, id};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,7 +65,7 @@ pub(crate) struct RotateArgs {
     #[arg(value_name = "SECRET")]
     names: Vec<String>,
     #[command(flatten)]
-    scope: ScopeArgs,
+    scope: PlaceArgs,
     /// Only entries that have this user name now
     #[arg(long, value_name = "USER", help_heading = "Where")]
     username: Option<String>,

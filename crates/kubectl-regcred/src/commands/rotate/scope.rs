@@ -1,46 +1,23 @@
 //! Where `rotate` looks for Secrets.
 
-use clap::Args;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Secret;
-use regcred_core::metadata::{check_name, check_namespace};
-use regcred_core::pattern::{Match, matches};
+use regcred_core::metadata::check_name;
 
 use crate::cli::ClusterArgs;
 use crate::cluster::pull_secrets::{self, Forbidden};
 use crate::cluster::{self, Connection};
+use crate::commands::places::{Place, PlaceArgs, Places};
 use crate::failure::{Failure, exit};
 
 /// How many namespaces are read at once.
 const CONCURRENCY: usize = 8;
 
-#[derive(Args)]
-#[command(next_help_heading = "Where")]
-pub(super) struct ScopeArgs {
-    /// Look in all namespaces
-    #[arg(short = 'A', long, conflicts_with = "namespace_selector")]
-    all_namespaces: bool,
-    /// Look in every namespace with these labels
-    #[arg(long, value_name = "SELECTOR", conflicts_with = "namespace")]
-    namespace_selector: Option<String>,
-    /// But not in the namespaces that match this pattern, such as kube-* (repeatable)
-    #[arg(long, value_name = "GLOB")]
-    exclude_namespace: Vec<String>,
-}
-
 /// Which Secrets are looked at.
 pub(super) struct Scope {
     /// Only those of this name.
     pub(super) name: Option<String>,
-    place: Place,
-    excluded: Vec<String>,
-}
-
-enum Place {
-    All,
-    Labelled(String),
-    /// None means that of the context.
-    Named(Vec<String>),
+    places: Places,
 }
 
 /// What was found.
@@ -53,31 +30,11 @@ pub(super) struct Found {
 
 impl Scope {
     /// Checks the flags.
-    pub(super) fn of(args: &ScopeArgs, name: Option<&str>, cluster: &ClusterArgs) -> Result<Self, Failure> {
+    pub(super) fn of(args: &PlaceArgs, name: Option<&str>, cluster: &ClusterArgs) -> Result<Self, Failure> {
         if let Some(name) = name {
             check_name(name).map_err(|error| Failure::usage(error.to_string()))?;
         }
-        for pattern in &args.exclude_namespace {
-            if matches(pattern.as_bytes(), b"") == Match::Malformed {
-                let message = format!("--exclude-namespace {pattern:?} is not a valid pattern");
-                return Err(Failure::usage(message));
-            }
-        }
-        let place = match &args.namespace_selector {
-            _ if args.all_namespaces => Place::All,
-            Some(selector) => Place::Labelled(selector.clone()),
-            None => {
-                let mut named: Vec<_> =
-                    cluster.namespace.iter().filter(|namespace| !namespace.is_empty()).cloned().collect();
-                named.sort();
-                named.dedup();
-                for namespace in &named {
-                    check_namespace(namespace).map_err(|error| Failure::usage(error.to_string()))?;
-                }
-                Place::Named(named)
-            }
-        };
-        Ok(Self { name: name.map(str::to_owned), place, excluded: args.exclude_namespace.clone() })
+        Ok(Self { name: name.map(str::to_owned), places: Places::of(args, cluster)? })
     }
 
     /// The Secrets for which `keep` says so, by namespace and name. A Secret that is named for one namespace has to
@@ -88,10 +45,10 @@ impl Scope {
         keep: impl Fn(&Secret) -> bool,
     ) -> Result<Found, Failure> {
         let keep = |secret: &Secret| {
-            !self.excludes(secret.metadata.namespace.as_deref().unwrap_or_default()) && keep(secret)
+            !self.places.excludes(secret.metadata.namespace.as_deref().unwrap_or_default()) && keep(secret)
         };
         let name = self.name.as_deref();
-        let mut found = match &self.place {
+        let mut found = match &self.places.place {
             Place::All => match pull_secrets::find_all(connection, None, name, &keep).await? {
                 Ok(secrets) => Found { secrets, ..Found::default() },
                 // Who may not read all at once may read some.
@@ -120,17 +77,13 @@ impl Scope {
         Ok(found)
     }
 
-    fn excludes(&self, namespace: &str) -> bool {
-        self.excluded.iter().any(|pattern| matches(pattern.as_bytes(), namespace.as_bytes()) == Match::Yes)
-    }
-
     async fn find_in(
         &self,
         connection: &Connection,
         namespaces: Vec<String>,
         keep: &impl Fn(&Secret) -> bool,
     ) -> Result<Found, Failure> {
-        let namespaces = namespaces.into_iter().filter(|namespace| !self.excludes(namespace));
+        let namespaces = namespaces.into_iter().filter(|namespace| !self.places.excludes(namespace));
         let lists = stream::iter(namespaces).map(|namespace| async move {
             let name = self.name.as_deref();
             let list = pull_secrets::find_all(connection, Some(&namespace), name, keep).await?;
@@ -161,7 +114,7 @@ impl Scope {
             return Ok(found);
         };
         let mut found = Found::default();
-        for namespace in named.iter().filter(|namespace| !self.excludes(namespace)) {
+        for namespace in named.iter().filter(|namespace| !self.places.excludes(namespace)) {
             match pull_secrets::find(connection, namespace, name).await {
                 // Whatever is wrong with one that was named is told.
                 Ok(Some(secret)) => found.secrets.push(secret),
