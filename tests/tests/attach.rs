@@ -9,6 +9,7 @@ use regcred_tests::cluster::Namespace;
 use regcred_tests::fault_proxy::{Fault, FaultProxy, Rule};
 use regcred_tests::output::Output;
 use regcred_tests::sandbox::Sandbox;
+use regcred_tests::schema;
 use serde_json::{Value, json};
 
 fn regcred(namespace: &Namespace<'_>, arguments: &[&str]) -> Output {
@@ -163,8 +164,8 @@ fn a_rollout_starts_only_after_a_yes() {
     for mode in ["client", "server"] {
         let dry_run = format!("--dry-run={mode}");
         let line = ["attach", "regcred", "deployment/web", "sa/default", &dry_run, "-o", "json"];
-        let report = regcred(&namespace, &line).success().json();
-        assert_eq!((&report["kind"], &report["dryRun"]), (&json!("AttachReport"), &json!(true)));
+        let report = schema::valid(regcred(&namespace, &line).success(), "AttachReport");
+        assert_eq!(report["dryRun"], true);
         assert_eq!(report["items"][0]["outcome"], "changed", "{report}");
     }
     assert_eq!(generation(), before);
@@ -332,6 +333,9 @@ fn everywhere_means_every_account_and_workload_that_refers_to_it() {
     create(&namespace, &cron_job("report"));
     regcred(&namespace, &["attach", "regcred", "sa/default", "cj/report"]).success();
     wait_for_pod(&namespace);
+    let planned =
+        regcred(&namespace, &["detach", "regcred", "--everywhere", "--dry-run=client", "-o", "yaml"]);
+    assert_eq!(schema::valid(planned.success(), "DetachReport")["items"].as_array().unwrap().len(), 3);
     let detached = regcred(&namespace, &["detach", "regcred", "--everywhere", "--yes"]);
     detached.success().assert_stderr_contains("3 changed");
     assert_eq!(references(&namespace, "deployment", "web", TEMPLATE), ["other"]);

@@ -69,6 +69,14 @@ impl Demo {
         if entry["username"] != USERNAME || entry["password"] != PASSWORD || entry["auth"] != auth.as_str() {
             return Err(Failure::new("the Secret in the cluster does not hold the helper's password"));
         }
+        say("The default service account refers to it; a new pod has the reference:");
+        self.shell("kubectl regcred attach regcred serviceaccount/default")?;
+        self.shell(&format!("kubectl run demo --image={REGISTRY}/team/app:1"))?;
+        let pod = self.shell("kubectl get pod demo -o jsonpath='{.spec.imagePullSecrets}'")?;
+        if !pod.contains("\"regcred\"") {
+            return Err(Failure::new("the new pod does not refer to the Secret"));
+        }
+        self.shell("kubectl regcred detach regcred --everywhere")?;
         say("A second time changes nothing:");
         self.shell("kubectl regcred create regcred --from-docker-config || echo \"exit code $?\"")?;
         say("The robot gets a new password. First the plan, which changes nothing:");

@@ -28,17 +28,17 @@ const SHOWN: usize = 50;
 const EXAMPLES: &str = "\
 Examples:
   # For the pods that are to come of a service account
-  kubectl regcred attach regcred serviceaccount/default
+  kubectl regcred attach ghcr serviceaccount/default
 
   # Into a Deployment's pod template, whose rollout starts
-  kubectl regcred attach regcred deployment/web --yes
+  kubectl regcred attach ghcr deployment/web --yes
 
   # The default service account of every namespace but the system's
-  kubectl regcred attach regcred sa/default -A --allow-missing \\
+  kubectl regcred attach ghcr sa/default -A --allow-missing \\
     --exclude-namespace='kube-*'
 
   # Every workload with a label, first only to see
-  kubectl regcred attach regcred deployments statefulsets -l app=web \\
+  kubectl regcred attach ghcr deployments statefulsets -l app=web \\
     --dry-run=client
 
 What changes for whom: a service account's list counts for pods created from

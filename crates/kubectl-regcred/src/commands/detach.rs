@@ -10,13 +10,13 @@ use crate::failure::Failure;
 const EXAMPLES: &str = "\
 Examples:
   # From a service account: it counts for pods created from now on
-  kubectl regcred detach regcred serviceaccount/default
+  kubectl regcred detach ghcr serviceaccount/default
 
   # From everything that refers to it, before the Secret is deleted
-  kubectl regcred detach regcred --everywhere --yes
+  kubectl regcred detach ghcr --everywhere --yes
 
   # Which would that be?
-  kubectl regcred detach regcred --everywhere -A --dry-run=client
+  kubectl regcred detach ghcr --everywhere -A --dry-run=client
 
 Exit codes: 0 done, or not there; 1 failed, in different ways; 2 wrong usage,
 or --yes is missing; 4 there is no such target; 6 the cluster refused or can't
