@@ -1,6 +1,6 @@
 //! `attach` and `detach` through the real kubectl, against the real API server.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::time::Duration;
 
