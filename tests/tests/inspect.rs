@@ -255,3 +255,27 @@ fn files_are_inspected_without_a_cluster() {
     sandbox.run("kubectl-regcred", ["inspect", "-f", "none.json"]).assert_code(4);
     sandbox.run_with_stdin("kubectl-regcred", ["inspect", "-f", "-"], b"kind: Pod\n").assert_code(4);
 }
+
+#[test]
+fn texts_of_others_cannot_touch_the_terminal() {
+    let sandbox = Sandbox::without_cluster();
+    let evil = "x\u{1b}[2J\u{202e}\nName: fake";
+    let mut manifest = secret("main", &json!({evil: {"username": evil, "password": PASSWORD}}));
+    manifest["metadata"]["namespace"] = json!(evil);
+    manifest["metadata"]["labels"] = json!({"app.kubernetes.io/managed-by": evil});
+    for format in [None, Some("json"), Some("yaml")] {
+        let args = ["inspect", "-f", "-"].into_iter().chain(format.iter().flat_map(|format| ["-o", format]));
+        let output = sandbox.run_with_stdin("kubectl-regcred", args, manifest.to_string().as_bytes());
+        output.success();
+        assert!(
+            !output.stdout.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'),
+            "{}",
+            output.stdout
+        );
+        assert_eq!(
+            output.stdout.lines().filter(|line| line.starts_with("Name:")).count(),
+            usize::from(format.is_none())
+        );
+        assert_no_secret(PASSWORD, &[&output]);
+    }
+}
