@@ -24,7 +24,11 @@ fn set(sandbox: &Sandbox, namespace: &Namespace<'_>, args: &[&str]) -> Output {
 }
 
 fn unset(sandbox: &Sandbox, namespace: &Namespace<'_>, args: &[&str]) -> Output {
-    sandbox.kubectl(["regcred", "unset", "pull", "-n", namespace.name()].iter().chain(args))
+    let output = sandbox.kubectl(["regcred", "unset", "pull", "-n", namespace.name()].iter().chain(args));
+    if !args.contains(&"-o") {
+        assert_no_secret(PASSWORD, &[&output]);
+    }
+    output
 }
 
 /// Makes the Secret with kubectl.

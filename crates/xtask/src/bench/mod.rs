@@ -9,6 +9,7 @@ mod create;
 mod list;
 mod machine;
 mod programs;
+mod rotate;
 mod seed;
 mod table;
 
@@ -30,6 +31,15 @@ pub enum Bench {
     Create(Runs),
     /// `list`, with 100, 1,000 and 10,000 pull secrets, beside kubectl's `get secrets` and curl.
     List(Runs),
+    /// `rotate` in many namespaces, beside `kubectl patch` under xargs, and curl.
+    Rotate {
+        /// How often each command runs; the medians are shown.
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+        runs: u32,
+        /// In how many namespaces.
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+        namespaces: u32,
+    },
 }
 
 /// How often to measure.
@@ -46,6 +56,7 @@ pub fn run(environment: &Environment, bench: &Bench) -> Result<ExitCode> {
     let verdict = match bench {
         Bench::Create(runs) => create::run(environment, runs.runs)?,
         Bench::List(runs) => list::run(environment, runs.runs)?,
+        &Bench::Rotate { runs, namespaces } => rotate::run(environment, runs, namespaces)?,
     };
     Ok(match verdict {
         Verdict::Met => ExitCode::SUCCESS,
