@@ -170,6 +170,7 @@ fn on_a_terminal_the_plan_is_confirmed() {
         json!({"auths": {"ghcr.io": {"auth": STANDARD.encode(format!("robot:{PASSWORD}"))}}}).to_string(),
     );
     sandbox.set("NS", namespace.name());
+    make(&namespace, "second", &json!({"ghcr.io": entry("robot")}), &Value::Null);
     let run = |answer: &str| {
         let script =
             "kubectl-regcred rotate -n $NS --registry=ghcr.io --from-docker-config; echo code=$?; echo done";
@@ -183,8 +184,12 @@ fn on_a_terminal_the_plan_is_confirmed() {
     let shown = run("n");
     assert!(shown.contains("not confirmed; nothing was changed") && shown.contains("code=1"), "{shown}");
     assert_eq!(password(&namespace, "pull", "ghcr.io"), OLD);
+    let shown = run("\u{3}");
+    assert!(shown.contains("code=130") && shown.contains("\u{1b}[?25h"), "{shown}");
+    assert_eq!(password(&namespace, "pull", "ghcr.io"), OLD);
     let shown = run("y");
     assert!(shown.contains("secret/pull rotated") && shown.contains("code=0"), "{shown}");
+    assert!(shown.contains("########] 2/2 Secrets"), "{shown}");
     assert!(!shown.contains(PASSWORD));
     assert_eq!(password(&namespace, "pull", "ghcr.io"), PASSWORD);
 }

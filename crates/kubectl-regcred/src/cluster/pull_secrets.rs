@@ -72,22 +72,23 @@ pub(crate) async fn find(
     api.get_opt(name).await.map_err(|error| operation.failure(&error))
 }
 
-/// The pull secrets in a namespace, or in all, of this name or any: those for which `keep` says so.
+/// The pull secrets in a namespace, or in all, of this name or any: those for which `keep` says so, which may take out
+/// of them what is not needed.
 ///
 /// The outer error is for what can't be read at all; what we may not read is told apart.
 pub(crate) async fn find_all(
     connection: &Connection,
     namespace: Option<&str>,
     name: Option<&str>,
-    keep: impl Fn(&Secret) -> bool,
+    keep: impl Fn(&mut Secret) -> bool,
 ) -> Result<Result<Vec<Secret>, Forbidden>, Failure> {
     let mut found = Vec::new();
     for kind in PULL_TYPES {
         let of_name = name.map(|name| format!(",metadata.name={name}")).unwrap_or_default();
         let fields = format!("type={kind}{of_name}");
         let selection = Selection { namespace, fields: Some(&fields), ..Selection::default() };
-        let take = |kept: &mut Vec<Secret>, secret: Secret| {
-            if keep(&secret) {
+        let take = |kept: &mut Vec<Secret>, mut secret: Secret| {
+            if keep(&mut secret) {
                 kept.push(secret);
             }
         };

@@ -104,9 +104,9 @@ pub(crate) fn warning(text: &str) {
     write_stderr(&format!("warning: {}\n", harmless(text)));
 }
 
-/// Ends a line that a prompt began.
+/// Ends a line that a prompt began, and shows the cursor that it may have hidden.
 pub(crate) fn end_line() {
-    write_stderr("\n");
+    write_stderr("\u{1b}[?25h\n");
 }
 
 /// Prints why a command failed.

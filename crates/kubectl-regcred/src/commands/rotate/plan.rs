@@ -60,8 +60,13 @@ impl Planned {
     pub(super) async fn of(scope: &Scope, connection: &Connection, wish: &Wish<'_>) -> Result<Self, Failure> {
         let is_named = scope.name.is_some();
         let found = scope.find(connection, |secret| {
+            let plan = pull_secrets::plan_for(secret, wish);
+            if let Ok(Plan::Change(_)) = &plan {
+                // Half of a small Secret, and all that they could say was that nobody else manages it.
+                secret.metadata.managed_fields = None;
+            }
             // Of others most have no such entry, and need not be kept.
-            is_named || !matches!(pull_secrets::plan_for(secret, wish), Ok(Plan::NotMeant))
+            is_named || !matches!(plan, Ok(Plan::NotMeant))
         });
         let found = found.await?;
         let mut planned = Self { steps: Vec::new(), others: Vec::new() };

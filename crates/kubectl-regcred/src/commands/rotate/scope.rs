@@ -37,14 +37,14 @@ impl Scope {
         Ok(Self { name: name.map(str::to_owned), places: Places::of(args, cluster)? })
     }
 
-    /// The Secrets for which `keep` says so, by namespace and name. A Secret that is named for one namespace has to
-    /// be there.
+    /// The Secrets for which `keep` says so, by namespace and name; it may take out of them what is not needed. A Secret
+    /// that is named for one namespace has to be there.
     pub(super) async fn find(
         &self,
         connection: &Connection,
-        keep: impl Fn(&Secret) -> bool,
+        keep: impl Fn(&mut Secret) -> bool,
     ) -> Result<Found, Failure> {
-        let keep = |secret: &Secret| {
+        let keep = |secret: &mut Secret| {
             !self.places.excludes(secret.metadata.namespace.as_deref().unwrap_or_default()) && keep(secret)
         };
         let name = self.name.as_deref();
@@ -81,7 +81,7 @@ impl Scope {
         &self,
         connection: &Connection,
         namespaces: Vec<String>,
-        keep: &impl Fn(&Secret) -> bool,
+        keep: &impl Fn(&mut Secret) -> bool,
     ) -> Result<Found, Failure> {
         let namespaces = namespaces.into_iter().filter(|namespace| !self.places.excludes(namespace));
         let lists = stream::iter(namespaces).map(|namespace| async move {
@@ -104,7 +104,7 @@ impl Scope {
         &self,
         connection: &Connection,
         named: &[String],
-        keep: &impl Fn(&Secret) -> bool,
+        keep: &impl Fn(&mut Secret) -> bool,
     ) -> Result<Found, Failure> {
         let Some(name) = &self.name else {
             let mut found = self.find_in(connection, named.to_vec(), keep).await?;
