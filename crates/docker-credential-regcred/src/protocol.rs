@@ -111,12 +111,28 @@ pub fn handle(
     Ok(())
 }
 
-/// Reads to the end, but little more than makes sense. No unwiped copy of a password stays behind: the buffer is made
-/// large enough at once, which costs nothing until it is written to.
+/// Reads to the end, but little more than makes sense. No unwiped copy of a password stays behind: a buffer that is full
+/// is left for a larger one, and wiped. It starts small, because wiping a megabyte takes as long as all the rest.
 fn read(reader: &mut dyn Read) -> Result<Zeroizing<Vec<u8>>, ProtocolFailure> {
-    let mut input = Zeroizing::new(Vec::with_capacity(MAX_INPUT + 1024));
-    let limit = u64::try_from(MAX_INPUT + 1).unwrap_or(u64::MAX);
-    reader.take(limit).read_to_end(&mut input).map_err(ProtocolFailure::Input)?;
+    let mut input = Zeroizing::new(vec![0; 4096]);
+    let mut length = 0;
+    loop {
+        if length == input.len() {
+            if length > MAX_INPUT {
+                break;
+            }
+            let mut larger = Zeroizing::new(vec![0; 2 * length]);
+            larger[..length].copy_from_slice(&input);
+            input = larger;
+        }
+        match reader.read(&mut input[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(ProtocolFailure::Input(error)),
+        }
+    }
+    input.truncate(length);
     Ok(input)
 }
 
