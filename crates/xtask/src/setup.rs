@@ -32,6 +32,7 @@ const PACKAGES: &[Package] = &[
         reason: "a real forward proxy on the way to the API server",
     },
     Package { name: "microsocks", program: "microsocks", reason: "a real SOCKS5 proxy, the same" },
+    Package { name: "time", program: "time", reason: "tells the peak memory of small programs" },
     Package { name: "docker-registry", program: "docker-registry", reason: "a real registry to log in to" },
     Package { name: "apache2-utils", program: "htpasswd", reason: "the registry's users" },
     Package { name: "skopeo", program: "skopeo", reason: "a client of the credential helper; pushes images" },

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ pub struct Contestant<'a> {
     pub name: &'a str,
     /// The command for each run: run 0 warms up and is not counted, so that `n` runs need the names of `n + 1`.
     pub command: Box<dyn Fn(u32) -> Command + 'a>,
+    /// The file that it reads as its stdin; nothing if there is none.
+    pub input: Option<&'a Path>,
 }
 
 /// The most that we allow ourselves, as a share of what the peer takes.
@@ -100,8 +103,11 @@ impl Contest<'_> {
         }
         (self.check)(&written)?;
         // Linux counts the memory of the parent up to the moment when the new program replaces it.
-        let floor =
-            measure(&Contestant { name: "true", command: Box::new(|_| Command::new("true")) }, 0)?.memory;
+        let floor = measure(
+            &Contestant { name: "true", command: Box::new(|_| Command::new("true")), input: None },
+            0,
+        )?
+        .memory;
 
         let mut samples = vec![Vec::new(); contestants.len()];
         for number in 1..=runs {
@@ -128,7 +134,11 @@ fn measure(contestant: &Contestant, number: u32) -> Result<Run> {
     let mut stderr = tempfile::tempfile().cannot("make a temporary file")?;
     let copy = |file: &File| file.try_clone().cannot("use a temporary file");
     let mut command = (contestant.command)(number);
-    command.stdin(Stdio::null()).stdout(copy(&stdout)?).stderr(copy(&stderr)?);
+    let stdin = match contestant.input {
+        Some(path) => File::open(path).cannot_at("open", path)?.into(),
+        None => Stdio::null(),
+    };
+    command.stdin(stdin).stdout(copy(&stdout)?).stderr(copy(&stderr)?);
     let start = Instant::now();
     let child = command.spawn().cannot(format_args!("start `{name}`"))?;
     let used = child.wait4().cannot(format_args!("wait for `{name}`"))?;
@@ -160,8 +170,6 @@ fn spread(numbers: impl Iterator<Item = f64>) -> Spread {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn shell<'a>(name: &'a str, script: &'a str, folder: &'a Path) -> Contestant<'a> {
@@ -170,7 +178,7 @@ mod tests {
             command.args(["-c", script]).current_dir(folder).env("N", number.to_string());
             command
         };
-        Contestant { name, command: Box::new(command) }
+        Contestant { name, command: Box::new(command), input: None }
     }
 
     fn contest<'a>(peer: Contestant<'a>, ours: Contestant<'a>) -> Contest<'a> {

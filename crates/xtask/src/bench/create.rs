@@ -42,6 +42,7 @@ pub(super) fn run(environment: &Environment, runs: u32) -> Result<Verdict> {
 impl Programs {
     fn dry_run(&self) -> Contest<'_> {
         let contestant = |name, program, words: &'static [&str]| Contestant {
+            input: None,
             name,
             command: Box::new(move |_| self.command(program, &[words, &LOGIN, &DRY_RUN].concat(), None)),
         };
@@ -65,6 +66,7 @@ impl Programs {
 
     fn against<'a>(&'a self, up: &'a Up) -> Contest<'a> {
         let contestant = |name, program, words: &'static [&str], prefix: &'static str| Contestant {
+            input: None,
             name,
             command: Box::new(move |number| {
                 let secret = format!("{prefix}-{number}");

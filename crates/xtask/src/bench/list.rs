@@ -77,6 +77,7 @@ fn contests<'a>(programs: &'a Programs, up: &'a Up, curl: &'a Curl, namespaces: 
         Box::new(move |_| programs.command(program, arguments, Some(&up.layout.kubeconfig())))
     };
     let peer = || Contestant {
+        input: None,
         name: "kubectl get secrets",
         command: command(
             &programs.kubectl,
@@ -87,10 +88,11 @@ fn contests<'a>(programs: &'a Programs, up: &'a Up, curl: &'a Curl, namespaces: 
         title: "`list -A -o json --no-consumers`",
         peer: peer(),
         ours: Contestant {
+            input: None,
             name: "kubectl-regcred list --no-consumers",
             command: command(&programs.plugin, &["list", "-A", "-o", "json", "--no-consumers"]),
         },
-        others: vec![Contestant { name: "curl", command: Box::new(move |_| curl.command()) }],
+        others: vec![Contestant { name: "curl", command: Box::new(move |_| curl.command()), input: None }],
         goals: Goals { wall: Some(0.15), memory: None },
         check: Box::new(move |written| check(written, namespaces, false)),
     };
@@ -98,6 +100,7 @@ fn contests<'a>(programs: &'a Programs, up: &'a Up, curl: &'a Curl, namespaces: 
         title: "`list -A -o json`",
         peer: peer(),
         ours: Contestant {
+            input: None,
             name: "kubectl-regcred list",
             command: command(&programs.plugin, &["list", "-A", "-o", "json"]),
         },

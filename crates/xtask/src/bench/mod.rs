@@ -6,6 +6,7 @@
 
 mod contest;
 mod create;
+mod helper;
 mod list;
 mod machine;
 mod programs;
@@ -29,6 +30,11 @@ use crate::failure::Result;
 pub enum Bench {
     /// `create`, with and without the API server, beside kubectl's `create secret docker-registry`.
     Create(Runs),
+    /// The credential helper, on the Secret Service beside docker-credential-secretservice and -pass, and on the
+    /// kernel's keyring beside an empty process.
+    ///
+    /// For the latter it stores a login in your own kernel keyring, and erases it again.
+    Helper(Runs),
     /// `list`, with 100, 1,000 and 10,000 pull secrets, beside kubectl's `get secrets` and curl.
     List(Runs),
     /// `rotate` in many namespaces, beside `kubectl patch` under xargs, and curl.
@@ -55,6 +61,7 @@ pub fn run(environment: &Environment, bench: &Bench) -> Result<ExitCode> {
     crate::interrupt::catch()?;
     let verdict = match bench {
         Bench::Create(runs) => create::run(environment, runs.runs)?,
+        Bench::Helper(runs) => helper::run(environment, runs.runs)?,
         Bench::List(runs) => list::run(environment, runs.runs)?,
         &Bench::Rotate { runs, namespaces } => rotate::run(environment, runs, namespaces)?,
     };

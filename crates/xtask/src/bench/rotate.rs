@@ -132,6 +132,7 @@ impl<'a> World<'a> {
 
     fn contest<'b>(&'b self, title: &'b str) -> Contest<'b> {
         let contestant = |name, command: Box<dyn Fn(&str) -> Command + 'b>| Contestant {
+            input: None,
             name,
             command: Box::new(move |number| {
                 self.note(self.read_back());
@@ -149,6 +150,7 @@ impl<'a> World<'a> {
             others: vec![
                 contestant("curl, 16 at once", Box::new(|_| self.patches())),
                 Contestant {
+                    input: None,
                     name: "the list alone, by curl",
                     command: Box::new(|_| {
                         self.note(self.read_back());
