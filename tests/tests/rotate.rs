@@ -125,6 +125,23 @@ fn targets_are_chosen_by_name_user_and_namespace() {
 }
 
 #[test]
+fn a_name_is_found_in_all_namespaces() {
+    let spaces = [cluster().namespace(), cluster().namespace(), cluster().namespace()];
+    // Nobody else has it.
+    let name = spaces[0].name();
+    make(&spaces[0], name, &json!({"ghcr.io": entry("robot")}), &Value::Null);
+    make(&spaces[1], name, &json!({"ghcr.io": entry("robot")}), &Value::Null);
+    make(&spaces[2], "other", &json!({"ghcr.io": entry("robot")}), &Value::Null);
+    let sandbox = Sandbox::new(cluster());
+    rotate(&sandbox, &[name, "--registry=ghcr.io", "-A", "--yes"])
+        .success()
+        .assert_stderr_contains("2 changed");
+    assert_eq!(password(&spaces[0], name, "ghcr.io"), PASSWORD);
+    assert_eq!(password(&spaces[1], name, "ghcr.io"), PASSWORD);
+    assert_eq!(password(&spaces[2], "other", "ghcr.io"), OLD);
+}
+
+#[test]
 fn without_a_yes_and_without_a_terminal_the_plan_is_shown_and_nothing_changed() {
     let namespace = cluster().namespace();
     make(&namespace, "pull", &json!({"ghcr.io": entry("robot")}), &Value::Null);

@@ -1,13 +1,15 @@
 //! `rotate` in many namespaces, beside `kubectl patch` under xargs, and beside curl as the fastest that can be had.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Contest, Contestant, Goals, Verdict, machine, table};
@@ -62,6 +64,17 @@ pub(super) fn run(environment: &Environment, runs: u32, namespaces: u32) -> Resu
     );
     println!("{}.", machine()?);
     Ok(verdict.and(of_curl))
+}
+
+/// What is read back of the Secrets.
+#[derive(Default, Deserialize)]
+struct List {
+    items: Vec<Secret>,
+}
+
+#[derive(Deserialize)]
+struct Secret {
+    data: BTreeMap<String, String>,
 }
 
 /// The Secrets, and how each contestant changes them.
@@ -173,12 +186,22 @@ impl<'a> World<'a> {
     /// Fails unless all Secrets have the password of the last run.
     fn read_back(&self) -> Result<()> {
         let password = self.expected.borrow().clone();
-        let output = self.list().stdin(Stdio::null()).stderr(Stdio::piped()).output().cannot("run curl")?;
-        let list: Value = serde_json::from_slice(&output.stdout).cannot("read the Secrets back")?;
-        let none = Vec::new();
-        let secrets = list["items"].as_array().unwrap_or(&none);
+        let mut curl = self.list();
+        let mut child = curl
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .cannot("run curl")?;
+        // Read as it comes, and little of it: what this program holds is counted for the programs that it measures.
+        let stdout = child.stdout.take().map(BufReader::new);
+        let list: List = stdout
+            .map_or_else(|| Ok(List::default()), serde_json::from_reader)
+            .cannot("read the Secrets back")?;
+        child.wait().cannot("wait for curl")?;
+        let secrets = list.items;
         let right = secrets.iter().filter(|secret| {
-            let encoded = secret["data"][".dockerconfigjson"].as_str().unwrap_or_default();
+            let encoded = secret.data.get(".dockerconfigjson").map(String::as_str).unwrap_or_default();
             let config: Value = STANDARD
                 .decode(encoded)
                 .ok()
