@@ -70,6 +70,10 @@ fn rotations_of_two_registries_and_kubectl_on_the_same_secrets_lose_nothing() {
                     "metadata": {"name": name, "namespace": namespace.name(), "labels": {"applied": "yes"}}});
                 let apply = ["apply", "--server-side", "--field-manager=theirs", "-f", "-"];
                 sandbox.run_with_stdin("kubectl", apply, applied.to_string().as_bytes()).success();
+                let applied = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
+                    "metadata": {"name": name, "namespace": namespace.name(), "labels": {"also-applied": "yes"}}});
+                let apply = ["apply", "-f", "-"];
+                sandbox.run_with_stdin("kubectl", apply, applied.to_string().as_bytes()).success();
             });
         }
     });
@@ -79,6 +83,7 @@ fn rotations_of_two_registries_and_kubectl_on_the_same_secrets_lose_nothing() {
         assert_eq!(secret["data"]["theirs"], "eA==");
         assert_eq!(secret["metadata"]["annotations"]["patched"], "yes");
         assert_eq!(secret["metadata"]["labels"]["applied"], "yes");
+        assert_eq!(secret["metadata"]["labels"]["also-applied"], "yes");
     }
 }
 

@@ -54,6 +54,7 @@ or --yes is missing; 4 there is no such entry; 5 the credential is not good;
 ///
 /// Secrets are changed in place: their UID is what nodes trust. Only entries that are there get the new credential, in
 /// every spelling of the registry; everything else stays as it is, to the byte.
+/// A namespace on a registry, such as ghcr.io/team, is another registry.
 ///
 /// An immutable Secret can't be changed: another one with a hash in its name takes its place, and the service accounts and
 /// workloads that name the old one are moved over, which replaces the pods of most workloads.
