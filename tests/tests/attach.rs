@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Stdio;
 use std::time::Duration;
 
 use regcred_tests::cluster;
@@ -10,6 +12,7 @@ use regcred_tests::fault_proxy::{Fault, FaultProxy, Rule};
 use regcred_tests::output::Output;
 use regcred_tests::sandbox::Sandbox;
 use regcred_tests::schema;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 fn regcred(namespace: &Namespace<'_>, arguments: &[&str]) -> Output {
@@ -418,4 +421,47 @@ fn a_lost_answer_is_looked_up_and_an_interruption_is_told() {
         assert_eq!(references(&namespace, "sa", "default", ""), ["regcred"], "{fault:?}");
         regcred(&namespace, &["detach", "regcred", "sa/default"]).success();
     }
+}
+
+#[test]
+fn an_interruption_stops_cleanly_with_a_true_report_and_a_second_run_finishes() {
+    const COUNT: usize = 300;
+    let namespace = cluster().namespace();
+    pull_secret(&namespace, "regcred", "registry.example");
+    let accounts: Vec<_> = (0..COUNT)
+        .map(|number| json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": format!("a{number}") } }))
+        .collect();
+    create(&namespace, &json!({ "apiVersion": "v1", "kind": "List", "items": accounts }));
+    let attached = || {
+        let list = namespace.kubectl(["get", "sa", "-o", "json"]).success().json();
+        let items = list["items"].as_array().unwrap().clone();
+        items.iter().filter(|account| account["imagePullSecrets"] == json!([{ "name": "regcred" }])).count()
+    };
+    // Through the proxy it takes long enough to be interrupted.
+    let proxy = FaultProxy::start(&cluster().kubeconfig());
+    let mut sandbox = Sandbox::new(cluster());
+    sandbox.use_kubeconfig(&proxy.kubeconfig());
+    let line = ["attach", "regcred", "--all-service-accounts", "-n", namespace.name()];
+    let mut command = sandbox.command("kubectl-regcred", line);
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    for _ in 0..20 {
+        stdout.read_line(&mut text).unwrap();
+    }
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::INT).unwrap();
+    stdout.read_to_string(&mut text).unwrap();
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
+    let done = text.lines().count();
+    // The namespace has its default account, too.
+    assert!((20..=COUNT).contains(&done), "{done} were done");
+    assert_eq!(done, attached());
+    assert!(stderr.contains(&format!("{done} changed, {} not begun", COUNT + 1 - done)), "{stderr}");
+
+    let rest = sandbox.kubectl_regcred(line);
+    rest.success().assert_stderr_contains(&format!("{} changed, {done} already so", COUNT + 1 - done));
+    assert_eq!(attached(), COUNT + 1);
 }
