@@ -50,13 +50,28 @@ pub(super) async fn change<K>(
     target: Target<'_>,
     observed: Option<K>,
     options: &ChangeOptions,
-    mut plan: impl FnMut(&K) -> Result<Option<Value>, Failure>,
+    plan: impl FnMut(&K) -> Result<Option<Value>, Failure>,
 ) -> Result<(Changed, K), Failure>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
 {
+    let api = Api::namespaced(connection.client.clone(), target.namespace);
+    change_by(&api, connection, target, observed, options, plan).await
+}
+
+/// The same by an API that is known only now: of all objects, or of those whose kind is a value.
+pub(super) async fn change_by<K>(
+    api: &Api<K>,
+    connection: &Connection,
+    target: Target<'_>,
+    observed: Option<K>,
+    options: &ChangeOptions,
+    mut plan: impl FnMut(&K) -> Result<Option<Value>, Failure>,
+) -> Result<(Changed, K), Failure>
+where
+    K: Resource + Clone + DeserializeOwned + Debug,
+{
     let Target { resource, kind, namespace, name } = target;
-    let api: Api<K> = Api::namespaced(connection.client.clone(), namespace);
     let server = &connection.server;
     let operation = |verb| Operation { verb, resource, kind, namespace: Some(namespace), name, server };
     let params = PatchParams {

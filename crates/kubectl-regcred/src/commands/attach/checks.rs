@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::PodSpec;
 use regcred_core::image::ImageReference;
 use regcred_core::kubelet::{Referenced, Stored, lookup};
 use regcred_core::lint::{Level, Subject, lint};
+use serde_json::Value;
 
 use crate::cluster::attach::{self, Object};
 use crate::cluster::consumers::Kind;
@@ -121,15 +121,15 @@ fn warn_of_images(name: &str, secret: &SecretData, object: &Object) {
     }
 }
 
-fn images(spec: &PodSpec) -> Vec<&str> {
-    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
-    containers.filter_map(|container| container.image.as_deref()).collect()
+fn images(spec: &Value) -> Vec<&str> {
+    let containers = ["containers", "initContainers"].into_iter().filter_map(|list| spec[list].as_array());
+    containers.flatten().filter_map(|container| container["image"].as_str()).collect()
 }
 
 /// Pods of an account that enforces its lists are refused if they name anything else.
 async fn check_account(connection: &Connection, object: &Object, secret: &str) -> Result<(), Failure> {
     let Some(spec) = object.pod_spec() else { return Ok(()) };
-    let account = spec.service_account_name.as_deref().unwrap_or("default");
+    let account = spec["serviceAccountName"].as_str().unwrap_or("default");
     let Ok(found) = attach::get(connection, Kind::ServiceAccount, object.namespace(), account).await else {
         // Pods of an account that is not there, or that we may not read, are not ours to judge.
         return Ok(());

@@ -40,11 +40,7 @@ pub(super) fn anew(object: &Object, secret: &str, attached: bool) -> Option<Valu
     if !is_fixed(object) {
         return None;
     }
-    let mut manifest = match object {
-        Object::Job(job) => serde_json::to_value(job).ok()?,
-        Object::Pod(pod) => serde_json::to_value(pod).ok()?,
-        _ => return None,
-    };
+    let mut manifest = object.to_manifest();
     let fields = manifest.as_object_mut()?;
     fields.remove("status");
     let metadata = fields.get_mut("metadata")?.as_object_mut()?;

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use crate::cluster::attach::{self, Object};
 use crate::cluster::consumers::Kind;
 use crate::cluster::{ChangeOptions, Connection};
@@ -22,10 +20,7 @@ pub(super) async fn tell(
     now: &str,
 ) -> Result<(), Failure> {
     let namespace = account.namespace();
-    let is_without = |object: &Object| {
-        matches!(object, Object::Pod(pod) if runs_as(pod, account.name()))
-            && !object.references().contains(&secret)
-    };
+    let is_without = |pod: &Object| runs_as(pod, account.name()) && !pod.references().contains(&secret);
     let pods = match attach::find(connection, Kind::Pod, Some(namespace), None, is_without).await? {
         Ok(pods) => pods,
         Err(forbidden) => {
@@ -77,10 +72,9 @@ pub(super) async fn tell(
     Ok(())
 }
 
-fn runs_as(pod: &Pod, account: &str) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    let is_over = matches!(phase, Some("Succeeded" | "Failed"));
-    let name = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
+fn runs_as(pod: &Object, account: &str) -> bool {
+    let is_over = matches!(pod.phase(), Some("Succeeded" | "Failed"));
+    let name = pod.pod_spec().and_then(|spec| spec["serviceAccountName"].as_str()).unwrap_or("default");
     !is_over && name == account
 }
 
