@@ -487,3 +487,14 @@ fn closed_streams_end_it_quietly() {
         assert_no_secret(PASSWORD, &[&output]);
     }
 }
+
+/// dbus-daemon's built-in limit of calls under way is 128, and Debian's settings raise it.
+#[test]
+fn more_logins_than_a_bus_takes_calls_at_once_are_listed_and_replaced() {
+    let helper = Helper::on_secret_service();
+    for number in 0..140 {
+        helper.store(&format!("h{number}.example"), "me", "s").success();
+    }
+    assert_eq!(helper.list().as_object().unwrap().len(), 140);
+    assert_eq!(helper.ask("get", "absent.example").stdout, NOT_FOUND);
+}

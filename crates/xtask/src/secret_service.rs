@@ -229,7 +229,7 @@ fn bus_configuration(socket: &Path) -> String {
   <limit name="max_pending_service_starts">10000</limit>
   <limit name="max_names_per_connection">50000</limit>
   <limit name="max_match_rules_per_connection">50000</limit>
-  <limit name="max_replies_per_connection">50000</limit>
+  <limit name="max_replies_per_connection">128</limit>
 </busconfig>
 "#,
         socket.display()

@@ -216,8 +216,7 @@ fn plan(object: &DynamicObject, kind: Kind, wish: Wish<'_>) -> Result<Option<Val
         let message = format!("{place} can't change its `imagePullSecrets` any more");
         return Err(Failure::new(exit::CONFLICT, message));
     }
-    let field = path(kind).iter().map(|part| format!("f:{part}")).collect::<Vec<_>>().join("/");
-    if let Some(owner) = owner::of(metadata, &field).filter(|_| !force) {
+    if let Some(owner) = owner::of(metadata, &field(kind)).filter(|_| !force) {
         let verb = if attached { "add the Secret to" } else { "take the Secret out of" };
         return Err(Failure::new(exit::CONFLICT, format!("{place} is managed by {owner}")).hint(format!(
             "{verb} `imagePullSecrets` in its source, or it will be changed back; --force goes on"
@@ -227,8 +226,68 @@ fn plan(object: &DynamicObject, kind: Kind, wish: Wish<'_>) -> Result<Option<Val
     if attached {
         list.push(json!({ "name": secret }));
     }
-    let patch = path(kind).iter().rev().fold(json!(list), |inner, part| json!({ *part: inner }));
-    Ok(Some(patch))
+    Ok(Some(patch(kind, list)))
+}
+
+/// A reference that is to name another Secret.
+#[derive(Clone, Copy)]
+pub(crate) struct Rename<'a> {
+    pub(crate) from: &'a str,
+    pub(crate) to: &'a str,
+    /// Go on although somebody else manages the object.
+    pub(crate) force: bool,
+}
+
+/// Puts the new name in the place of the old one. What can't change, jobs and pods, is as it should be already.
+pub(crate) async fn rename(
+    connection: &Connection,
+    kind: Kind,
+    namespace: &str,
+    name: &str,
+    wish: Rename<'_>,
+    options: &ChangeOptions,
+) -> Result<Changed, Failure> {
+    if matches!(kind, Kind::Job | Kind::Pod) {
+        return Ok(Changed::AlreadySo);
+    }
+    let object = get(connection, kind, namespace, name).await?;
+    change(connection, object, options, |object| plan_rename(object, kind, wish)).await
+}
+
+fn plan_rename(object: &DynamicObject, kind: Kind, wish: Rename<'_>) -> Result<Option<Value>, Failure> {
+    let Rename { from, to, force } = wish;
+    let before = list(object, kind);
+    if !before.iter().any(|reference| reference["name"] == from) {
+        return Ok(None);
+    }
+    let metadata = &object.metadata;
+    if let Some(owner) = owner::of(metadata, &field(kind)).filter(|_| !force) {
+        let (word, name) = (kind.resource().singular, metadata.name.as_deref().unwrap_or_default());
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let message = format!(
+            "{word}/{name} in namespace {namespace:?} is managed by {owner}, and still names secret/{from}"
+        );
+        return Err(Failure::new(exit::CONFLICT, message)
+            .hint(format!("name secret/{to} in its source instead; --force goes on")));
+    }
+    let mut after: Vec<Value> = Vec::new();
+    for reference in before {
+        let reference = if reference["name"] == from { json!({ "name": to }) } else { reference.clone() };
+        if !after.contains(&reference) {
+            after.push(reference);
+        }
+    }
+    Ok(Some(patch(kind, after)))
+}
+
+/// The patch that makes `list` the list of an object.
+fn patch(kind: Kind, list: Vec<Value>) -> Value {
+    path(kind).iter().rev().fold(Value::Array(list), |inner, part| json!({ *part: inner }))
+}
+
+/// The list as `managedFields` names it.
+fn field(kind: Kind) -> String {
+    path(kind).iter().map(|part| format!("f:{part}")).collect::<Vec<_>>().join("/")
 }
 
 /// Has a workload make its pods anew, as `kubectl rollout restart` does.

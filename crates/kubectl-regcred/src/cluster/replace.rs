@@ -1,26 +1,22 @@
 //! Putting a new pull secret in the place of an immutable one: it is created under another name, those who name the
 //! old one are moved over, and the old one stays, unless it is to be pruned and nobody uses it any more.
 
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::api::batch::v1::CronJob;
-use k8s_openapi::api::core::v1::{LocalObjectReference, PodTemplateSpec, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use kube::api::{DeleteParams, Preconditions};
-use kube::{Api, Resource};
 use regcred_core::metadata::check_name;
 use regcred_core::plan::{EntryChange, LAST_APPLIED, Plan, Refusal};
 use regcred_core::pull_secret::{PullSecret, TYPE, without_hash_suffix};
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::change::{Changed, Target, change};
+use super::attach::{self, Rename};
+use super::change::Changed;
 use super::consumers::{Consumer, ConsumerKind, Consumers, How, Kind, Use, Verdict};
 use super::create::create;
 use super::failure::Operation;
 use super::pull_secrets::{self, Obstacle, Wish};
 use super::reach::is_lost;
-use super::{ChangeOptions, Connection, owner};
+use super::{ChangeOptions, Connection};
 use crate::failure::{Failure, exit};
 
 /// An immutable Secret, and the one that takes its place.
@@ -143,8 +139,8 @@ pub(crate) async fn replace(
         }
     }
     for (kind, name) in movable {
-        let target = Target { resource: kind.plural(), kind: kind.singular(), namespace: &namespace, name };
-        match move_over(connection, *kind, target, &from, &to, force, options).await {
+        let rename = Rename { from: &from, to: &to, force };
+        match attach::rename(connection, *kind, &namespace, name, rename, options).await {
             Ok(Changed::Done) => replaced.moved.push(format!("{}/{name}", kind.singular())),
             Ok(Changed::AlreadySo) => {}
             Err(failure) => replaced.failures.push(failure),
@@ -157,103 +153,6 @@ pub(crate) async fn replace(
         }
     }
     Ok(replaced)
-}
-
-async fn move_over(
-    connection: &Connection,
-    kind: Kind,
-    target: Target<'_>,
-    from: &str,
-    to: &str,
-    force: bool,
-    options: &ChangeOptions,
-) -> Result<Changed, Failure> {
-    let mover = Mover { connection, target, from, to, force, options };
-    let in_template = |list: Value| json!({"spec": {"template": {"spec": {"imagePullSecrets": list}}}});
-    match kind {
-        Kind::ServiceAccount => {
-            let list = |account: &ServiceAccount| account.image_pull_secrets.clone();
-            mover.run(list, |list| json!({ "imagePullSecrets": list }), "f:imagePullSecrets").await
-        }
-        Kind::Deployment => {
-            let list = |it: &Deployment| of_template(&it.spec.as_ref()?.template);
-            mover.run(list, in_template, "f:spec").await
-        }
-        Kind::StatefulSet => {
-            let list = |it: &StatefulSet| of_template(&it.spec.as_ref()?.template);
-            mover.run(list, in_template, "f:spec").await
-        }
-        Kind::DaemonSet => {
-            let list = |it: &DaemonSet| of_template(&it.spec.as_ref()?.template);
-            mover.run(list, in_template, "f:spec").await
-        }
-        Kind::ReplicaSet => {
-            let list = |it: &ReplicaSet| of_template(it.spec.as_ref()?.template.as_ref()?);
-            mover.run(list, in_template, "f:spec").await
-        }
-        Kind::CronJob => {
-            let list = |it: &CronJob| of_template(&it.spec.job_template.spec.as_ref()?.template);
-            let patch = |list| json!({"spec": {"jobTemplate": in_template(list)}});
-            mover.run(list, patch, "f:spec").await
-        }
-        Kind::Job | Kind::Pod => Ok(Changed::AlreadySo),
-    }
-}
-
-fn of_template(template: &PodTemplateSpec) -> Option<Vec<LocalObjectReference>> {
-    template.spec.as_ref()?.image_pull_secrets.clone()
-}
-
-struct Mover<'a> {
-    connection: &'a Connection,
-    target: Target<'a>,
-    from: &'a str,
-    to: &'a str,
-    force: bool,
-    options: &'a ChangeOptions,
-}
-
-impl Mover<'_> {
-    /// Puts the new name in the place of the old one in the list that `list` finds and `patch` writes.
-    async fn run<K>(
-        &self,
-        list: impl Fn(&K) -> Option<Vec<LocalObjectReference>>,
-        patch: impl Fn(Value) -> Value,
-        field: &str,
-    ) -> Result<Changed, Failure>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + DeserializeOwned
-            + std::fmt::Debug,
-    {
-        let Self { connection, target, from, to, force, options } = self;
-        let plan = |object: &K| {
-            let before = list(object).unwrap_or_default();
-            if !before.iter().any(|reference| reference.name == *from) {
-                return Ok(None);
-            }
-            if let Some(owner) = owner::of(object.meta(), field).filter(|_| !force) {
-                let Target { kind, namespace, name, .. } = target;
-                let message = format!(
-                    "{kind}/{name} in namespace {namespace:?} is managed by {owner}, and still names secret/{from}"
-                );
-                return Err(Failure::new(exit::CONFLICT, message)
-                    .hint(format!("name secret/{to} in its source instead; --force goes on")));
-            }
-            let mut after: Vec<LocalObjectReference> = Vec::new();
-            for reference in before {
-                let name = if reference.name == *from { (*to).to_owned() } else { reference.name };
-                if !after.iter().any(|known| known.name == name) {
-                    after.push(LocalObjectReference { name });
-                }
-            }
-            Ok(Some(patch(json!(after))))
-        };
-        // On the heap: there are seven kinds of it, and each is large.
-        let (changed, _) = Box::pin(change(connection, *target, None, options, plan)).await?;
-        Ok(changed)
-    }
 }
 
 /// Deletes the old Secret if nobody uses it; otherwise says why it is kept.

@@ -38,6 +38,10 @@ const MARKS: [(&str, &str); 2] = [("label", "Docker Credentials"), ("docker_cli"
 /// What they have besides. It is not looked for: gnome-keyring doesn't find it before it was ever unlocked.
 const SCHEMA: (&str, &str) = ("xdg:schema", "io.docker.Credentials");
 
+/// How many calls are under way at once. A bus without Debian's settings allows 128 (dbus-daemon(1),
+/// `max_replies_per_connection`).
+const AT_ONCE: usize = 100;
+
 /// A secret as it travels: session, initialisation vector, encrypted bytes, content type.
 type Envelope = (Path<'static>, Vec<u8>, Vec<u8>, String);
 
@@ -134,23 +138,24 @@ impl Connection {
     fn newest(&mut self, server: &str, username: &str) -> Result<Path<'static>> {
         let call = self.search(Some(server), Some(username)).map_err(to_core)?;
         let paths = self.found(call).map_err(to_core)?;
-        let items = self.describe(paths).map_err(to_core)?;
+        let items = self.describe(&paths).map_err(to_core)?;
         items.into_iter().max_by_key(|item| item.modified).map(|item| item.path).ok_or(Error::NoEntry)
     }
 
     /// Asks for the attributes of items, of all at once; those that went away meanwhile are left out.
-    fn describe(&mut self, paths: Vec<Path<'static>>) -> std::result::Result<Vec<Item>, StoreError> {
-        let mut calls = Vec::with_capacity(paths.len());
-        for path in paths {
-            let call = self.bus.call(&path, PROPERTIES, "GetAll", (ITEM,))?;
-            calls.push((path, call));
-        }
-        let mut items = Vec::with_capacity(calls.len());
-        for (path, call) in calls {
-            match self.bus.reply(call) {
-                Ok((properties,)) => items.push(Item::read(path, &properties)),
-                Err(CallError::NoObject) => {}
-                Err(CallError::Other(error)) => return Err(error),
+    fn describe(&mut self, paths: &[Path<'static>]) -> std::result::Result<Vec<Item>, StoreError> {
+        let mut items = Vec::with_capacity(paths.len());
+        for paths in paths.chunks(AT_ONCE) {
+            let mut calls = Vec::with_capacity(paths.len());
+            for path in paths {
+                calls.push((path, self.bus.call(path, PROPERTIES, "GetAll", (ITEM,))?));
+            }
+            for (path, call) in calls {
+                match self.bus.reply(call) {
+                    Ok((properties,)) => items.push(Item::read(path.clone(), &properties)),
+                    Err(CallError::NoObject) => {}
+                    Err(CallError::Other(error)) => return Err(error),
+                }
             }
         }
         Ok(items)
@@ -290,7 +295,7 @@ impl CredentialStoreApi for SecretService {
             // so there is none for what isn't there: that answer is the one that public pulls wait for.
             connection.begin_session().map_err(to_core)?;
         }
-        let items = connection.describe(paths).map_err(to_core)?;
+        let items = connection.describe(&paths).map_err(to_core)?;
         Ok(items
             .into_iter()
             .map(|item| {
