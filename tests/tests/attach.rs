@@ -465,3 +465,33 @@ fn an_interruption_stops_cleanly_with_a_true_report_and_a_second_run_finishes() 
     rest.success().assert_stderr_contains(&format!("{} changed, {done} already so", COUNT + 1 - done));
     assert_eq!(attached(), COUNT + 1);
 }
+
+#[test]
+fn a_list_of_ones_own_shadows_the_accounts_and_is_named() {
+    let namespace = cluster().namespace();
+    pull_secret(&namespace, "regcred", "registry.example");
+    create(&namespace, &workload("Deployment", "web", &["own"]));
+    wait_for_pod(&namespace);
+    regcred(&namespace, &["attach", "regcred", "sa/default"])
+        .success()
+        .assert_stderr_contains("deployment/web has a list of its own, so the account's is not used");
+}
+
+#[test]
+fn namespaces_are_chosen_by_label_and_left_out_by_pattern() {
+    let (one, two, three) = (cluster().namespace(), cluster().namespace(), cluster().namespace());
+    let label = format!("attach={}", one.name());
+    for namespace in [&one, &two, &three] {
+        cluster().kubectl(["label", "namespace", namespace.name(), &label]).success();
+        pull_secret(namespace, "regcred", "registry.example");
+    }
+    let sandbox = Sandbox::new(cluster());
+    let (selector, excluded) =
+        (format!("--namespace-selector={label}"), format!("--exclude-namespace={}", three.name()));
+    let line = ["regcred", "attach", "regcred", "sa/default", "deployment/nowhere", &selector, &excluded];
+    // What only some namespaces could have is not missed in the others.
+    sandbox.kubectl(line).success().assert_stderr_contains("2 changed");
+    for (namespace, expected) in [(&one, &["regcred"][..]), (&two, &["regcred"]), (&three, &[])] {
+        assert_eq!(references(namespace, "sa", "default", ""), expected);
+    }
+}

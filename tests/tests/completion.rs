@@ -96,6 +96,9 @@ fn pull_secrets_and_service_accounts_are_those_of_the_namespace_on_the_line() {
     let accounts = ["serviceaccount/builder", "serviceaccount/default"];
     assert_eq!(choices(&sandbox, &["create", "x", "-n", name, "--attach", ""]), accounts);
     assert_eq!(choices(&sandbox, &["create", "x", "-n", name, "--attach=sa/b"]), ["sa/builder"]);
+    assert_eq!(choices(&sandbox, &["attach", "-n", name, ""]), ["ghcr", "old", "quay"]);
+    assert_eq!(choices(&sandbox, &["attach", "ghcr", "-n", name, ""]), accounts);
+    assert_eq!(choices(&sandbox, &["detach", "ghcr", "sa/default", "-n", name, "sa/b"]), ["sa/builder"]);
 
     let elsewhere = format!("{}/", other.name());
     let (found, directive) = complete(&sandbox, &["create", "x", "-n", name, "--from-secret", ""]);

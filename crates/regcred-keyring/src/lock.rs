@@ -93,6 +93,8 @@ fn cannot(what: &str, path: &Path, error: &std::io::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -100,16 +102,17 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let folder = folder(Some(temporary.path().into()), Path::new("/nonexistent"));
         let first = Lock::acquire(&folder).unwrap();
-        let other = std::thread::spawn({
-            let folder = folder.clone();
-            move || {
-                let started = Instant::now();
-                Lock::acquire(&folder).map(|_| started.elapsed())
-            }
+        let released = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let _second = Lock::acquire(&folder).unwrap();
+                released.load(Ordering::SeqCst)
+            });
+            std::thread::sleep(Duration::from_millis(50));
+            released.store(true, Ordering::SeqCst);
+            drop(first);
+            assert!(other.join().unwrap(), "both held it");
         });
-        std::thread::sleep(Duration::from_millis(50));
-        drop(first);
-        assert!(other.join().unwrap().unwrap() >= Duration::from_millis(40));
     }
 
     #[cfg(unix)]

@@ -36,7 +36,8 @@ impl Kind {
             "NAMESPACE" => Self::Namespace,
             "SECRET" => Self::Secret,
             "[NAMESPACE/]NAME" => Self::SecretAnywhere,
-            "serviceaccount/NAME" => Self::ServiceAccount,
+            // Other targets are too many to ask for while somebody types.
+            "serviceaccount/NAME" | "TARGET" => Self::ServiceAccount,
             "HOST" => Self::Registry,
             _ => return None,
         })

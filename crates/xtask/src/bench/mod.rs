@@ -4,6 +4,7 @@
 //! does hits all of them alike. It is run by hand (`cargo xtask bench …`) and never by a test: what a busy machine
 //! measures is worth nothing.
 
+mod attach;
 mod contest;
 mod create;
 mod helper;
@@ -13,6 +14,7 @@ mod programs;
 mod rotate;
 mod seed;
 mod table;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -28,6 +30,15 @@ use crate::failure::Result;
 /// What can be measured.
 #[derive(Debug, Subcommand)]
 pub enum Bench {
+    /// `attach` to many service accounts, beside `kubectl patch` under xargs, and curl.
+    Attach {
+        /// How often each command runs; the medians are shown.
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+        runs: u32,
+        /// To how many.
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+        accounts: u32,
+    },
     /// `create`, with and without the API server, beside kubectl's `create secret docker-registry`.
     Create(Runs),
     /// The credential helper, on the Secret Service beside docker-credential-secretservice and -pass, and on the
@@ -60,6 +71,7 @@ pub struct Runs {
 pub fn run(environment: &Environment, bench: &Bench) -> Result<ExitCode> {
     crate::interrupt::catch()?;
     let verdict = match bench {
+        &Bench::Attach { runs, accounts } => attach::run(environment, runs, accounts)?,
         Bench::Create(runs) => create::run(environment, runs.runs)?,
         Bench::Helper(runs) => helper::run(environment, runs.runs)?,
         Bench::List(runs) => list::run(environment, runs.runs)?,

@@ -2,9 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::BufReader;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
@@ -12,17 +11,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::tools::Tools;
 use super::{Contest, Contestant, Goals, Verdict, machine, table};
-use crate::cluster::pki::Authority;
 use crate::cluster::{self, Up};
 use crate::environment::Environment;
 use crate::failure::{Context as _, Failure, Result};
-use crate::{cargo, interrupt, kubernetes, setup};
+use crate::{cargo, kubernetes, setup};
 
 const REGISTRY: &str = "registry.example.com";
 const USERNAME: &str = "robot";
-/// How many requests curl has under way, as many as `rotate`.
-const CONCURRENCY: usize = 16;
 /// `rotate` is to be this much faster than xargs.
 const TIMES_FASTER: f64 = 15.0;
 /// And may take as much longer than curl, besides reading the list.
@@ -79,10 +76,7 @@ struct Secret {
 
 /// The Secrets, and how each contestant changes them.
 struct World<'a> {
-    up: &'a Up,
-    kubectl: &'a Path,
-    plugin: &'a Path,
-    folder: tempfile::TempDir,
+    tools: Tools<'a>,
     namespaces: Vec<String>,
     /// The password that the last run wrote.
     expected: RefCell<String>,
@@ -92,14 +86,11 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn prepare(up: &'a Up, kubectl: &'a Path, plugin: &'a Path, count: u32) -> Result<Self> {
-        let folder = tempfile::tempdir().cannot("make a temporary folder")?;
-        let pair = Authority::load(&up.layout)?.sign_client("bench", Some("system:masters"))?;
+        let tools = Tools::new(up, kubectl, plugin)?;
         let namespaces: Vec<_> = (0..count).map(|number| format!("bench-{number:05}")).collect();
         let (expected, trouble) = (RefCell::new("old".to_owned()), RefCell::new(Ok(())));
-        let world = Self { up, kubectl, plugin, folder, namespaces, expected, trouble };
-        world.write("cert.pem", &pair.certificate)?;
-        world.write("key.pem", &pair.key)?;
-        world.write("names", &(world.namespaces.join("\n") + "\n"))?;
+        let world = Self { tools, namespaces, expected, trouble };
+        world.tools.write("names", &(world.namespaces.join("\n") + "\n"))?;
         world.fill()?;
         world.read_back()?;
         Ok(world)
@@ -111,36 +102,12 @@ impl<'a> World<'a> {
             let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             ("/api/v1/namespaces".to_owned(), namespace)
         });
-        self.post("namespaces", bodies)?;
+        self.tools.post("namespaces", bodies)?;
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pull"},
             "type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": data("old")}});
         let bodies =
             self.namespaces.iter().map(|name| (format!("/api/v1/namespaces/{name}/secrets"), secret.clone()));
-        self.post("secrets", bodies)
-    }
-
-    /// Creates objects, by their paths, with curl: kubectl would take minutes.
-    fn post(&self, file: &str, bodies: impl Iterator<Item = (String, Value)>) -> Result<()> {
-        let mut config = String::new();
-        for (path, body) in bodies {
-            let body = body.to_string().replace('\\', "\\\\").replace('"', "\\\"");
-            let _ = writeln!(
-                config,
-                "{}data = \"{body}\"\nurl = \"{}{path}\"\noutput = \"/dev/null\"\nnext",
-                self.curl_options("POST", "application/json"),
-                self.server()
-            );
-        }
-        self.write(file, config.trim_end_matches("next\n"))?;
-        let output = self.curl(file).stdin(Stdio::null()).output().cannot("run curl")?;
-        if output.status.success() {
-            return Ok(());
-        }
-        interrupt::check()?;
-        Err(Failure::new(format!(
-            "curl could not create {file}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )))
+        self.tools.post("secrets", bodies)
     }
 
     fn contest<'b>(&'b self, title: &'b str) -> Contest<'b> {
@@ -151,7 +118,7 @@ impl<'a> World<'a> {
                 self.note(self.read_back());
                 let password = format!("{}-{number}", name.split(' ').next().unwrap_or_default());
                 let patch = json!({"data": {".dockerconfigjson": data(&password)}}).to_string();
-                self.note(self.write("patch.json", &patch));
+                self.note(self.tools.write("patch.json", &patch));
                 self.expected.replace(password.clone());
                 command(&password)
             }),
@@ -217,7 +184,7 @@ impl<'a> World<'a> {
     }
 
     fn xargs(&self) -> Command {
-        let mut command = self.command("sh".as_ref());
+        let mut command = self.tools.command("sh".as_ref());
         command.args([
             "-c",
             "xargs -P 4 -I{} kubectl patch secret pull -n {} --type=merge --patch-file=patch.json <names",
@@ -226,7 +193,7 @@ impl<'a> World<'a> {
     }
 
     fn ours(&self, password: &str) -> Command {
-        let mut command = self.command(self.plugin);
+        let mut command = self.tools.command(self.tools.plugin);
         command.args([
             "rotate",
             "--registry",
@@ -240,73 +207,21 @@ impl<'a> World<'a> {
     }
 
     fn patches(&self) -> Command {
-        let mut config =
-            self.curl_options("PATCH", "application/merge-patch+json") + "data = \"@patch.json\"\n";
-        for namespace in &self.namespaces {
-            let server = self.server();
-            let _ = writeln!(
-                config,
-                "url = \"{server}/api/v1/namespaces/{namespace}/secrets/pull\"\noutput = \"/dev/null\""
-            );
-        }
-        self.note(self.write("patches", &config));
-        self.curl("patches")
+        let paths =
+            self.namespaces.iter().map(|namespace| format!("/api/v1/namespaces/{namespace}/secrets/pull"));
+        let command = self.tools.patches(paths);
+        command.unwrap_or_else(|failure| {
+            self.note(Err(failure));
+            self.tools.command("true".as_ref())
+        })
     }
 
     fn list(&self) -> Command {
-        let selector = "fieldSelector=type=kubernetes.io/dockerconfigjson";
-        let config = format!(
-            "{}url = \"{}/api/v1/secrets?{selector}\"\n",
-            self.curl_options("GET", "application/json"),
-            self.server()
-        );
-        self.note(self.write("list", &config));
-        self.curl("list")
-    }
-
-    fn curl_options(&self, method: &str, content: &str) -> String {
-        let authority = self.up.layout.authority_certificate();
-        format!(
-            "request = \"{method}\"\nheader = \"Content-Type: {content}\"\ncacert = \"{}\"\ncert = \"cert.pem\"\nkey = \"key.pem\"\nfail\n",
-            authority.display()
-        )
-    }
-
-    fn curl(&self, config: &str) -> Command {
-        let mut command = self.command("curl".as_ref());
-        command.args([
-            "--silent",
-            "--show-error",
-            "--parallel",
-            "--parallel-max",
-            &CONCURRENCY.to_string(),
-            "-K",
-            config,
-        ]);
-        command
-    }
-
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        let kubectl = self.kubectl.parent().unwrap_or(self.kubectl);
-        let path = [kubectl.to_owned(), PathBuf::from("/usr/bin"), PathBuf::from("/bin")];
-        command
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", std::env::join_paths(path).unwrap_or_default())
-            .env("KUBECONFIG", self.up.layout.kubeconfig());
-        command
-    }
-
-    fn server(&self) -> &str {
-        self.up.state.server.as_deref().unwrap_or_default()
-    }
-
-    fn write(&self, name: &str, text: &str) -> Result<()> {
-        let path = self.folder.path().join(name);
-        let mut file = std::fs::File::create(&path).cannot_at("create", &path)?;
-        file.write_all(text.as_bytes()).cannot_at("write", &path)
+        let list = self.tools.list("/api/v1/secrets?fieldSelector=type=kubernetes.io/dockerconfigjson");
+        list.unwrap_or_else(|failure| {
+            self.note(Err(failure));
+            self.tools.command("true".as_ref())
+        })
     }
 }
 
