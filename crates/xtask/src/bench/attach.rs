@@ -127,9 +127,14 @@ impl<'a> World<'a> {
     /// Takes every reference out again.
     fn empty(&self) -> Result<()> {
         self.tools.write("patch.json", &json!({ "imagePullSecrets": null }).to_string())?;
-        let status = self.patches()?.stdin(Stdio::null()).status().cannot("run curl")?;
+        let mut patches = self.patches()?;
+        let output = patches.stdin(Stdio::null()).output().cannot("run curl")?;
         self.expected.replace(Value::Null);
-        if status.success() { self.read_back() } else { Err(Failure::new("curl could not empty the lists")) }
+        if output.status.success() {
+            self.read_back()
+        } else {
+            Err(Failure::new("curl could not empty the lists"))
+        }
     }
 
     /// Fails unless all accounts have the list of the last run.
