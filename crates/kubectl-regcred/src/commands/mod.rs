@@ -2,6 +2,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod completion;
+mod conclusion;
 pub(crate) mod create;
 pub(crate) mod detach;
 mod findings;

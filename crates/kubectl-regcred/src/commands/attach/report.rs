@@ -1,11 +1,12 @@
 //! What `attach` and `detach` say: of each object, and of them all.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::cluster::attach::Object;
 use crate::cluster::consumers::Kind;
+use crate::commands::conclusion::{conclude, numbers, reason};
 use crate::commands::flags::{DryRun, Format};
-use crate::failure::{Failure, exit};
+use crate::failure::Failure;
 use crate::output;
 use crate::report::API_VERSION;
 
@@ -127,29 +128,6 @@ pub(super) fn report(
         }
     }
     let failures: Vec<_> = items.iter().filter_map(|item| item.reason.as_ref()).collect();
-    // A hint is worth reading once.
-    let mut hints = Vec::new();
-    for failure in &failures {
-        let hint = failure.hint.clone().filter(|hint| !hints.contains(hint));
-        hints.extend(hint.clone());
-        output::failure(&Failure { hint, ..(*failure).clone() });
-    }
-    if items.len() > 1 || interrupted {
-        output::note(&summary(items, dry_run));
-    }
-    if interrupted {
-        return Err(Failure::new(
-            exit::INTERRUPTED,
-            "interrupted; what is said above was done, and nothing else",
-        )
-        .hint("the same command again finishes the rest, and touches nothing done"));
-    }
-    let Some((first, rest)) = failures.split_first() else { return Ok(exit::DONE) };
-    Ok(if rest.iter().all(|failure| failure.code == first.code) { first.code } else { exit::FAILED })
-}
-
-/// The numbers: `3 changed, 1 failed`.
-fn summary(items: &[Item], dry_run: DryRun) -> String {
     let words = [
         (Outcome::Changed, "changed"),
         (Outcome::Unchanged, "already so"),
@@ -157,14 +135,7 @@ fn summary(items: &[Item], dry_run: DryRun) -> String {
         (Outcome::Unknown, "interrupted"),
         (Outcome::NotBegun, "not begun"),
     ];
-    let counts = words.into_iter().filter_map(|(outcome, word)| {
-        let count = items.iter().filter(|item| item.outcome == outcome).count();
-        (count > 0).then(|| format!("{count} {word}"))
-    });
-    format!("{}{}", counts.collect::<Vec<_>>().join(", "), dry_run.suffix())
-}
-
-#[expect(clippy::ref_option, reason = "serde hands it over so")]
-fn reason<S: Serializer>(failure: &Option<Failure>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_some(&failure.as_ref().map(|failure| &failure.message))
+    let outcomes: Vec<_> = items.iter().map(|item| item.outcome).collect();
+    let numbers = (items.len() > 1 || interrupted).then(|| numbers(&outcomes, &words, dry_run));
+    conclude(&failures, numbers, interrupted)
 }
