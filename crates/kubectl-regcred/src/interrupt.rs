@@ -1,14 +1,10 @@
-//! Ctrl-C: while a question is asked, and while many objects are changed.
-//!
-//! While a password is typed the terminal does not show it. Whoever ended the program then would be left with a
-//! terminal that shows nothing any more. And whoever ended it amid many changes would not know what was done.
+//! Ctrl-C while many objects are changed: whoever ended the program then would not know what was done.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use regcred_cli::prompt;
 
-use crate::failure::{Failure, exit};
-
-/// Whether work goes on that sees to Ctrl-C itself.
-static IS_WORKING: AtomicBool = AtomicBool::new(false);
+use crate::failure::Failure;
+#[cfg(unix)]
+use crate::failure::exit;
 
 /// Requests to stop, from now on: Ctrl-C, and where there are signals, the one to terminate.
 pub(crate) struct Signals {
@@ -28,14 +24,14 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
         };
-        IS_WORKING.store(true, Ordering::SeqCst);
+        prompt::leave_interrupts();
         Ok(signals)
     }
 
     #[cfg(not(unix))]
     #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
     pub(crate) fn listen() -> Result<Self, Failure> {
-        IS_WORKING.store(true, Ordering::SeqCst);
+        prompt::leave_interrupts();
         Ok(Self {})
     }
 
@@ -55,46 +51,4 @@ impl Signals {
             std::future::pending::<()>().await;
         }
     }
-}
-
-/// From now on, Ctrl-C restores the terminal and ends the program with exit code 130.
-#[cfg(unix)]
-pub(crate) fn keep_terminal_sane() -> Result<(), Failure> {
-    use std::sync::OnceLock;
-
-    static INSTALLED: OnceLock<Result<(), Failure>> = OnceLock::new();
-    INSTALLED.get_or_init(install).clone()
-}
-
-#[cfg(unix)]
-fn install() -> Result<(), Failure> {
-    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    use signal_hook::iterator::Signals;
-
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(exit::FAILED, format!("can't ask at the terminal: {error}"))
-    };
-    let before = tcgetattr(std::io::stdin()).map_err(|error| failed(&error))?;
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| failed(&error))?;
-    std::thread::spawn(move || {
-        if signals.forever().any(|_| !IS_WORKING.load(Ordering::SeqCst)) {
-            // Nothing more can be done about a terminal that is gone.
-            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &before);
-            crate::output::end_line();
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the main thread waits for the terminal and can't return"
-            )]
-            std::process::exit(i32::from(exit::INTERRUPTED));
-        }
-    });
-    Ok(())
-}
-
-/// The console restores itself on Windows.
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
-pub(crate) fn keep_terminal_sane() -> Result<(), Failure> {
-    Ok(())
 }

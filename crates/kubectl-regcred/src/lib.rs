@@ -1,19 +1,16 @@
 //! `kubectl-regcred`, the kubectl plugin for pull secrets.
 //!
 //! A command gathers what is (`source`, `cluster`), asks `regcred-core` what it means and what should be, acts
-//! (`cluster`), and reports (`output`). What goes wrong on the way is a [`failure::Failure`].
+//! (`cluster`), and reports (`output`). What goes wrong on the way is a `Failure`.
 
 mod cli;
 mod cluster;
 mod commands;
 mod completion;
 pub mod environment;
-pub mod failure;
-mod file;
 mod interrupt;
 mod manifest;
 mod output;
-mod prompt;
 mod report;
 mod source;
 
@@ -21,6 +18,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use environment::Environment;
+use regcred_cli::{failure, file, prompt};
 
 /// Runs the program: parses the arguments, carries out the command, prints what is to be printed.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {

@@ -48,7 +48,7 @@ enum Completer {
 }
 
 pub(crate) fn run(args: &CompletionArgs) -> Result<(), Failure> {
-    output::text(match args.program {
+    output::write_stdout(match args.program {
         Completer::Kubectl => include_str!("../completion/scripts/kubectl_complete-regcred"),
         Completer::Bash => include_str!("../completion/scripts/kubectl-regcred.bash"),
         Completer::Zsh => include_str!("../completion/scripts/_kubectl-regcred"),

@@ -1,7 +1,6 @@
-//! The only writer of stdout and stderr: data on stdout, everything else on stderr.
+//! The only writer of stdout and stderr, on top of `regcred_cli::output`: objects, tables, usage.
 //!
-//! What is printed may hold text that others wrote (names, server messages, helper output), so control and
-//! bidirectional characters are taken out of every line for people, and JSON and YAML escape them.
+//! JSON and YAML escape control and bidirectional characters, which are taken out of lines for people.
 
 mod escape_json;
 mod progress;
@@ -18,18 +17,14 @@ use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
 pub(crate) use progress::Progress;
+pub(crate) use regcred_cli::output::{failure, line, note, tell, warning, write_stdout};
+use regcred_cli::output::{write_stderr, written_stdout};
 pub(crate) use regcred_core::harmless::harmless;
 use regcred_core::harmless::is_harmless;
 pub(crate) use time::{age, expires};
 
 use crate::failure::{Failure, exit};
-use crate::file::reason;
 use escape_json::EscapeJson;
-
-/// Prints one line of data.
-pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    write_stdout(&format!("{}\n", harmless(text)))
-}
 
 /// How a command prints an object instead of lines.
 #[derive(Clone, Copy, ValueEnum)]
@@ -84,45 +79,6 @@ pub(crate) fn choices<'a>(
     write_stdout(&format!("{text}:{directive}\n"))
 }
 
-/// Prints text of our own, of several lines.
-pub(crate) fn text(text: &str) -> Result<(), Failure> {
-    write_stdout(text)
-}
-
-/// Tells the user something that is no error, on stderr.
-pub(crate) fn note(text: &str) {
-    write_stderr(&format!("note: {}\n", harmless(text)));
-}
-
-/// A line of something longer that a person is to read before going on, on stderr.
-pub(crate) fn tell(text: &str) {
-    write_stderr(&format!("{}\n", harmless(text)));
-}
-
-/// Warns the user, on stderr.
-pub(crate) fn warning(text: &str) {
-    write_stderr(&format!("warning: {}\n", harmless(text)));
-}
-
-/// Ends a line that a prompt began, and shows the cursor that it may have hidden.
-pub(crate) fn end_line() {
-    write_stderr("\u{1b}[?25h\n");
-}
-
-/// Prints why a command failed.
-pub(crate) fn failure(failure: &Failure) {
-    let mut text = format!("error: {}\n", harmless(&failure.message));
-    if let Some(hint) = &failure.hint {
-        text.push_str("hint: ");
-        // Hints are our own words, of several lines at times; what they quote is escaped.
-        for line in hint.lines() {
-            text.push_str(&harmless(line));
-            text.push('\n');
-        }
-    }
-    write_stderr(&text);
-}
-
 /// Prints help that was asked for on stdout, or what is wrong with the command line on stderr.
 pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
     if error.kind() == ErrorKind::TooManyValues {
@@ -147,25 +103,4 @@ pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
             ExitCode::from(unwritten.code)
         }
     }
-}
-
-fn write_stdout(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    written_stdout(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
-}
-
-fn written_stdout(written: io::Result<()>) -> Result<(), Failure> {
-    match written {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => {
-            Err(Failure::new(exit::FAILED, format!("can't write to standard output: {}", reason(&error))))
-        }
-        Ok(()) => Ok(()),
-    }
-}
-
-fn write_stderr(text: &str) {
-    // There is nowhere left to say that this failed.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
