@@ -208,6 +208,94 @@ fn an_entry_can_be_set_where_there_is_no_auths_yet() {
 }
 
 #[test]
+fn helpers_are_named_in_the_layout_that_is_there() {
+    let mut fresh = config("{}");
+    fresh.set_creds_store(Some("regcred"));
+    assert_eq!(text(&fresh), "{\n\t\"credsStore\": \"regcred\"\n}");
+    fresh.set_cred_helper("ghcr.io", Some("pass"));
+    fresh.set_cred_helper("quay.io", Some("regcred"));
+    let both = "{\n\t\"credsStore\": \"regcred\",\n\t\"credHelpers\": {\n\t\t\"ghcr.io\": \"pass\",\n\t\t\"quay.io\": \"regcred\"\n\t}\n}";
+    assert_eq!(text(&fresh), both);
+    assert_eq!(fresh.creds_store().as_deref(), Some("regcred"));
+
+    for (before, after) in [
+        (r#"{"auths":{"a":{}}}"#, r#"{"auths":{"a":{}},"credsStore":"r","credHelpers":{"h":"r"}}"#),
+        (
+            r#"{"credHelpers": {"h": "old", "i": "x"}, "credsStore": "old"}"#,
+            r#"{"credHelpers": {"h": "r", "i": "x"}, "credsStore": "r"}"#,
+        ),
+        (
+            r#"{"CREDSSTORE":"a","credsStore":null,"credhelpers":null}"#,
+            r#"{"CREDSSTORE":"a","credsStore":"r","credhelpers":{"h":"r"}}"#,
+        ),
+        (
+            r#"{"credsStore":"","credHelpers":{"h":"1"},"credHelpers":{"h":"2"}}"#,
+            r#"{"credsStore":"r","credHelpers":{"h":"1"},"credHelpers":{"h":"r"}}"#,
+        ),
+    ] {
+        let mut config = config(before);
+        config.set_creds_store(Some("r"));
+        config.set_cred_helper("h", Some("r"));
+        assert_eq!(text(&config), after);
+        assert!(config.cred_helpers().contains(&("h".to_owned(), "r".to_owned())));
+    }
+}
+
+#[test]
+fn helpers_are_taken_out_wherever_they_are_named() {
+    let mut config = config(
+        r#"{"credsStore":"a","CredsStore":"b","credHelpers":{"h":"1","i":"2"},"credHelpers":{"h":"3"},"x":1}"#,
+    );
+    config.set_creds_store(None);
+    config.set_cred_helper("h", None);
+    assert_eq!(text(&config), r#"{"credHelpers":{"i":"2"},"credHelpers":{},"x":1}"#);
+    config.set_member("credHelpers", None);
+    assert_eq!(text(&config), r#"{"x":1}"#);
+    config.set_member("x", None);
+    config.set_creds_store(None);
+    assert_eq!(text(&config), "{}");
+}
+
+#[test]
+fn a_member_of_ones_own_can_be_kept_and_read() {
+    let mut config = config("{\n  \"auths\": {}\n}");
+    config.set_member("regcred", Some(r#"{"v":[1]}"#));
+    assert_eq!(text(&config), "{\n  \"auths\": {},\n  \"regcred\": {\"v\":[1]}\n}");
+    assert_eq!(config.member("regcred"), Some(&br#"{"v":[1]}"#[..]));
+    assert_eq!(config.member("other"), None);
+}
+
+#[test]
+fn a_blanked_entry_keeps_what_is_no_login() {
+    let mut config = config(
+        "{\n\t\"auths\": {\n\t\t\"a\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t},\n\t\t\"b\": {\n\t\t\t\"Password\": \"p\",\n\
+         \t\t\t\"email\": \"e\",\n\t\t\t\"identitytoken\": \"t\"\n\t\t}\n\t}\n}\n",
+    );
+    config.blank_entry("a");
+    config.blank_entry("b");
+    config.blank_entry("missing");
+    assert_eq!(
+        text(&config),
+        "{\n\t\"auths\": {\n\t\t\"a\": {},\n\t\t\"b\": {\n\t\t\t\"email\": \"e\"\n\t\t}\n\t}\n}\n"
+    );
+}
+
+#[test]
+fn a_blanked_entry_leaves_no_login_where_something_later_replaces_it() {
+    let repeated = r#"{"auths":{"a":{"auth":"b2xkOjE="}},"auths":null,"Auths":{"a":{"auth":"b2xkOjI="},"a":{"auth":"dTpw"}}}"#;
+    let mut config = config(repeated);
+    config.blank_entry("a");
+    assert_eq!(text(&config), r#"{"auths":{"a":{}},"auths":null,"Auths":{"a":{},"a":{}}}"#);
+}
+
+#[test]
+fn a_copy_without_passwords_has_nothing_in_its_entries() {
+    let mut config = config(r#"{"auths":{"a":{"auth":"dTpw","x":"p"},"b":"p","c":7,"d":null},"x":{"y":1}}"#);
+    config.blank_all_entries();
+    assert_eq!(text(&config), r#"{"auths":{"a":{},"b":{},"c":{},"d":{}},"x":{"y":1}}"#);
+}
+
+#[test]
 fn debug_shows_keys_and_no_passwords() {
     let config = config(r#"{"auths":{"ghcr.io":{"username":"u","password":"hunter2"}}}"#);
     let shown = format!("{config:?} {:?}", config.entries());
@@ -292,6 +380,28 @@ proptest! {
         } else {
             prop_assert_eq!(text(&config), before);
         }
+    }
+
+    #[test]
+    fn helpers_can_be_named_and_taken_out_without_a_trace((text, _) in some_config(), registry in "[a-z.]{1,8}") {
+        let mut config = config(&text);
+        prop_assume!(config.cred_helpers().iter().all(|(key, _)| *key != registry));
+        let (store, helpers) = (config.creds_store().is_some(), config.member("credHelpers").is_some());
+        let others = config.cred_helpers();
+        if !store {
+            config.set_creds_store(Some("regcred"));
+        }
+        config.set_cred_helper(&registry, Some("regcred"));
+        prop_assert!(config.cred_helpers().contains(&(registry.clone(), "regcred".to_owned())));
+        config.set_cred_helper(&registry, None);
+        prop_assert_eq!(config.cred_helpers(), others);
+        if !helpers {
+            config.set_member("credHelpers", None);
+        }
+        if !store {
+            config.set_creds_store(None);
+        }
+        prop_assert_eq!(std::str::from_utf8(config.text()).unwrap(), text);
     }
 
     #[test]

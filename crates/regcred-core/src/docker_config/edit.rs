@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{DockerConfig, Form, string};
+use super::{DockerConfig, Form, since_null, string};
 use crate::credential::{Credential, encode_auth};
 use crate::json::{Kind, Value, names_field, write_string};
 
@@ -14,6 +14,9 @@ type Bytes = Zeroizing<Vec<u8>>;
 /// The members of an entry that make up its credential; a new credential replaces them all.
 const CREDENTIAL_FIELDS: [&str; 6] =
     ["username", "password", "email", "auth", "identitytoken", "registrytoken"];
+
+/// The members of an entry that let one log in. An e-mail address does not, and a helper has no place for it.
+const LOGIN_FIELDS: [&str; 5] = ["username", "password", "auth", "identitytoken", "registrytoken"];
 
 /// The white space that a JSON object is written with.
 #[derive(Clone, Default)]
@@ -55,6 +58,11 @@ impl Layout {
 
     fn compact() -> Self {
         Self { colon: ":".to_owned(), ..Self::default() }
+    }
+
+    /// The layout that docker itself writes, for an object that has no members yet to go by.
+    fn docker() -> Self {
+        Self { lead: "\n\t".to_owned(), tail: "\n".to_owned(), gap: String::new(), colon: ": ".to_owned() }
     }
 
     fn is_multiline(&self) -> bool {
@@ -146,28 +154,117 @@ fn entry_text(layout: &Layout, kept: &[Bytes], credential: &Credential) -> Bytes
 /// The text with the entry under `key` set, for a config that has at most one entry under `key`.
 pub(super) fn set_entry(config: &DockerConfig, key: &str, credential: &Credential) -> Bytes {
     let text = config.text();
-    let root = config.json.root();
-    let root_layout = Layout::of(root, text).unwrap_or_else(Layout::compact);
-    let Some(&map) = config.entry_maps().last() else {
-        // No `auths` at all, or only `null`.
-        let layout = root_layout.nested();
-        let entry = layout.member(key, &entry_text(&layout.nested(), &[], credential));
-        let auths = layout.object(&[entry]);
-        let emptied = config.fields("auths").any(|auths| auths.kind() == Kind::Object);
-        return match config.fields("auths").last() {
-            // Without the `null`, entries before it would count again.
-            Some(null) if !emptied => splice(text, null.span(), &auths),
-            _ => append_member(root, text, &root_layout, &root_layout.member("auths", &auths)),
-        };
-    };
-    if let Some((_, entry)) = occurrences(config, key).next() {
+    if let Some((map, entry)) = occurrences(config, key).next() {
         let layout = Layout::of(map, text).unwrap_or_else(Layout::compact);
         let layout = Layout::of(entry, text).unwrap_or_else(|| layout.nested());
         return splice(text, entry.span(), &entry_text(&layout, &unknown_members(entry, text), credential));
     }
-    let outer = if config.form == Form::Config { root_layout.nested() } else { root_layout };
-    let layout = Layout::of(map, text).unwrap_or(outer);
-    append_member(map, text, &layout, &layout.member(key, &entry_text(&layout.nested(), &[], credential)))
+    let entry = |layout: &Layout| entry_text(&layout.nested(), &[], credential);
+    if config.form == Form::Dockercfg {
+        let root = config.json.root();
+        let layout = Layout::of(root, text).unwrap_or_else(Layout::compact);
+        return append_member(root, text, &layout, &layout.member(key, &entry(&layout)));
+    }
+    add_to_map(config, "auths", key, &Layout::compact(), entry)
+}
+
+/// The text with a member that is not there yet added to the top-level object `field`, which is made if need be.
+/// `bare` is the layout if nothing shows one.
+fn add_to_map(
+    config: &DockerConfig,
+    field: &str,
+    name: &str,
+    bare: &Layout,
+    value: impl Fn(&Layout) -> Bytes,
+) -> Bytes {
+    let text = config.text();
+    let root = config.json.root();
+    let root_layout = Layout::of(root, text).unwrap_or_else(|| bare.clone());
+    if let Some(&map) = since_null(config.fields(field)).last() {
+        let layout = Layout::of(map, text).unwrap_or_else(|| root_layout.nested());
+        return append_member(map, text, &layout, &layout.member(name, &value(&layout)));
+    }
+    // No such object at all, or only `null`.
+    let layout = root_layout.nested();
+    let map = layout.object(&[layout.member(name, &value(&layout))]);
+    let emptied = config.fields(field).any(|map| map.kind() == Kind::Object);
+    match config.fields(field).last() {
+        // Without the `null`, members before it would count again.
+        Some(null) if !emptied => splice(text, null.span(), &map),
+        _ => append_member(root, text, &root_layout, &root_layout.member(field, &map)),
+    }
+}
+
+/// The text with a top-level member set to a value that is already text.
+pub(super) fn set_member(config: &DockerConfig, field: &str, value: &[u8]) -> Bytes {
+    let (text, root) = (config.text(), config.json.root());
+    if let Some(last) = config.fields(field).last() {
+        return splice(text, last.span(), value);
+    }
+    let layout = Layout::of(root, text).unwrap_or_else(Layout::docker);
+    append_member(root, text, &layout, &layout.member(field, value))
+}
+
+/// The text without a top-level member, repeated ones too.
+pub(super) fn without_member(config: &DockerConfig, field: &str) -> Bytes {
+    let root = config.json.root();
+    let members: Vec<_> = config.fields(field).map(|value| (root, value)).collect();
+    without(config.text(), &members)
+}
+
+/// The text with a registry's helper set.
+pub(super) fn set_cred_helper(config: &DockerConfig, registry: &str, helper: &str) -> Bytes {
+    match helpers_of(config, registry).last() {
+        Some((_, value)) => splice(config.text(), value.span(), &quoted(helper)),
+        None => add_to_map(config, "credHelpers", registry, &Layout::docker(), |_| quoted(helper)),
+    }
+}
+
+/// The text without a registry's helper, repeated ones too.
+pub(super) fn without_cred_helper(config: &DockerConfig, registry: &str) -> Bytes {
+    without(config.text(), &helpers_of(config, registry))
+}
+
+fn helpers_of<'a>(config: &'a DockerConfig, registry: &str) -> Vec<(Value<'a>, Value<'a>)> {
+    let maps = since_null(config.fields("credHelpers")).into_iter();
+    let members = maps.flat_map(|map| map.members().map(move |(name, value)| (map, name, value)));
+    members.filter(|(_, name, _)| string(*name) == registry).map(|(map, _, value)| (map, value)).collect()
+}
+
+/// The text without what one can log in with under `key`, wherever it stands: entries that something later replaces
+/// hold passwords too.
+pub(super) fn without_credential(config: &DockerConfig, key: &str) -> Bytes {
+    let entries = every_entry(config).filter(|(name, _)| name == key);
+    let members: Vec<_> = entries
+        .flat_map(|(_, entry)| {
+            let is_credential =
+                |name: Value<'_>| LOGIN_FIELDS.iter().any(|field| names_field(&string(name), field));
+            let of_login = entry.members().filter(move |(name, _)| is_credential(*name));
+            of_login.map(move |(_, value)| (entry, value)).collect::<Vec<_>>()
+        })
+        .collect();
+    without(config.text(), &members)
+}
+
+/// The text with nothing in any entry.
+pub(super) fn with_empty_entries(config: &DockerConfig) -> Bytes {
+    let text = config.text();
+    // An entry that is a single digit becomes longer.
+    let mut out = wiped(text.len() + every_entry(config).count());
+    let mut copied = 0;
+    for (_, entry) in every_entry(config) {
+        out.extend_from_slice(&text[copied..entry.span().start]);
+        out.extend_from_slice(b"{}");
+        copied = entry.span().end;
+    }
+    out.extend_from_slice(&text[copied..]);
+    out
+}
+
+/// Every entry under every `auths`, in the order of the text, those too that something later replaces.
+fn every_entry(config: &DockerConfig) -> impl Iterator<Item = (String, Value<'_>)> {
+    let maps = config.fields("auths").filter(|map| map.kind() == Kind::Object);
+    maps.flat_map(|map| map.members().map(|(name, entry)| (string(name), entry)).collect::<Vec<_>>())
 }
 
 /// The text without these entries, each given as (the object around it, the entry), in the order of the text.

@@ -190,6 +190,48 @@ impl DockerConfig {
         true
     }
 
+    /// Names the credential helper for every registry (`credsStore`), or takes the name out.
+    ///
+    /// Here and in the edits below, members that are not named keep their bytes.
+    pub fn set_creds_store(&mut self, helper: Option<&str>) {
+        self.set_member(
+            "credsStore",
+            helper.map(|helper| serde_json::Value::from(helper).to_string()).as_deref(),
+        );
+    }
+
+    /// Names the credential helper of one registry (`credHelpers`), or takes the name out.
+    pub fn set_cred_helper(&mut self, registry: &str, helper: Option<&str>) {
+        self.replace_text(match helper {
+            Some(helper) => edit::set_cred_helper(self, registry, helper),
+            None => edit::without_cred_helper(self, registry),
+        });
+    }
+
+    /// Sets a top-level member to a value that is JSON, or takes it out.
+    pub fn set_member(&mut self, name: &str, value: Option<&str>) {
+        self.replace_text(match value {
+            Some(value) => edit::set_member(self, name, value.as_bytes()),
+            None => edit::without_member(self, name),
+        });
+    }
+
+    /// The JSON of a top-level member.
+    pub fn member(&self, name: &str) -> Option<&[u8]> {
+        Some(self.fields(name).last()?.raw())
+    }
+
+    /// Takes out what one can log in with under `key`, as docker does when a credential helper has it: the entry
+    /// stays, with its e-mail address and whatever we don't know.
+    pub fn blank_entry(&mut self, key: &str) {
+        self.replace_text(edit::without_credential(self, key));
+    }
+
+    /// Takes everything out of every entry, for a copy that is to hold no password.
+    pub fn blank_all_entries(&mut self) {
+        self.replace_text(edit::with_empty_entries(self));
+    }
+
     #[expect(
         clippy::expect_used,
         reason = "our own edit of a valid document; a broken one must never be saved"
