@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use regcred_cli::client_files::ClientFiles;
 use regcred_core::docker_config::{DockerConfig, Form};
 
 use super::select::Holder;
@@ -34,7 +35,9 @@ pub(super) fn holders(
     if let Some(text) = environment.var(IN_VARIABLE) {
         holders.push(read(format!("${IN_VARIABLE}"), text.as_encoded_bytes())?);
     }
-    let usual = usual_paths(environment);
+    let files = ClientFiles::find(&|name| environment.var(name).map(OsStr::to_owned));
+    let own = files.podman_own().filter(|path| Some(*path) != files.docker.as_ref());
+    let usual: Vec<_> = files.docker.iter().chain(own).cloned().collect();
     for path in &usual {
         match open(path) {
             Ok(holder) => holders.push(holder),
@@ -52,17 +55,4 @@ pub(super) fn holders(
         .hint("log in with docker or podman first, or name the file: --from-docker-config=PATH"));
     }
     Ok(holders)
-}
-
-/// Where docker and podman keep their credentials.
-///
-/// Follows docker's `cli/config/config.go` and containers-auth.json(5).
-fn usual_paths(environment: &Environment) -> Vec<PathBuf> {
-    let variable = |name: &str| environment.var(name).map(OsStr::to_owned).map(PathBuf::from);
-    let docker = variable("DOCKER_CONFIG")
-        .or_else(|| Some(environment.home()?.join(".docker")))
-        .map(|folder| folder.join("config.json"));
-    let podman = variable("REGISTRY_AUTH_FILE")
-        .or_else(|| Some(variable("XDG_RUNTIME_DIR")?.join("containers").join("auth.json")));
-    docker.into_iter().chain(podman).collect()
 }

@@ -1,19 +1,17 @@
 //! kubectl's own flags: `--docker-server`, `--docker-username` and the password, by flag or standard input.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
+use regcred_cli::stdin;
 use regcred_core::credential::{Credential, SecretString};
 use regcred_core::server::{DOCKER_HUB, check_registry_key, pull_secret_key};
-use zeroize::Zeroizing;
 
 use super::{SourceArgs, check, from_env};
 use crate::environment::Environment;
-use crate::failure::{Failure, exit};
+use crate::failure::Failure;
 use crate::{output, prompt};
 
-/// No password is as long as this; whoever pipes more has piped the wrong thing.
-const MAX_PASSWORD_BYTES: u64 = 1024 * 1024;
+const PIPED: &str = "printf %s \"$PASSWORD\" | kubectl regcred create …";
 
 pub(super) fn gather(
     args: &SourceArgs,
@@ -74,10 +72,10 @@ fn password(
             );
             Ok(password.clone())
         }
-        (None, true) => read_password(environment),
+        (None, true) => stdin::password(PIPED),
         (None, false) if environment.is_interactive() => prompt::password(server, username),
         (None, false) => Err(Failure::usage("no password is given")
-            .hint("pipe it in with --password-stdin: `printf %s \"$PASSWORD\" | kubectl regcred create …`")),
+            .hint(format!("pipe it in with --password-stdin: `{PIPED}`"))),
     }
 }
 
@@ -91,27 +89,4 @@ fn server_key(server: &str) -> String {
         ));
     }
     key
-}
-
-fn read_password(environment: &Environment) -> Result<SecretString, Failure> {
-    if environment.stdin_is_terminal {
-        return Err(Failure::usage(
-            "--password-stdin, but standard input is a terminal, which would show the password",
-        )
-        .hint("pipe the password in: `printf %s \"$PASSWORD\" | kubectl regcred create …`"));
-    }
-    let failed =
-        |error| Failure::new(exit::FAILED, format!("can't read the password from standard input: {error}"));
-    // Reserved at once: a buffer that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
-    std::io::stdin().lock().take(MAX_PASSWORD_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_PASSWORD_BYTES {
-        return Err(Failure::usage("standard input holds more than 1 MiB, which is no password"));
-    }
-    let line = bytes.strip_suffix(b"\n").map_or(&bytes[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
-    let password = std::str::from_utf8(line).map_err(|error| {
-        Failure::usage(format!("the password is not UTF-8 (byte {})", error.valid_up_to() + 1))
-            .hint("a pull secret is JSON, which can't hold it; convert it first")
-    })?;
-    Ok(SecretString::new(password.to_owned()))
 }

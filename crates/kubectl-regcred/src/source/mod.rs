@@ -54,7 +54,8 @@ pub(crate) struct SourceArgs {
     from_file: Vec<String>,
     /// Take credentials from a docker config, and ask the credential helpers that it names for what it lacks
     /// [default: those of docker and podman: $DOCKER_AUTH_CONFIG, $DOCKER_CONFIG/config.json or
-    /// ~/.docker/config.json, then $REGISTRY_AUTH_FILE or $XDG_RUNTIME_DIR/containers/auth.json]
+    /// ~/.docker/config.json, then $REGISTRY_AUTH_FILE or $XDG_RUNTIME_DIR/containers/auth.json, and
+    /// ~/.config/containers/auth.json]
     #[arg(long, value_name = "PATH", require_equals = true)]
     #[expect(clippy::option_option, reason = "clap's type for a flag whose value may be left out")]
     from_docker_config: Option<Option<PathBuf>>,
