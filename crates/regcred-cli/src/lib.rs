@@ -2,6 +2,7 @@
 //! files of docker and podman they know. Nothing heavy: the credential helper starts for every pull.
 
 pub mod client_files;
+pub mod credential_helper;
 pub mod failure;
 pub mod file;
 pub mod output;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use regcred_cli::credential_helper::CredentialHelper;
 use regcred_core::credential::{Credential, Login};
 use regcred_core::docker_config::{AuthEntry, DockerConfig};
 use regcred_core::server::{Server, pull_secret_key, shown_key};
 
-use super::check;
-use super::helper::Helper;
+use super::{check, helper};
 use crate::failure::{Failure, exit};
 use crate::output;
 
@@ -176,8 +176,9 @@ impl<'a> Indexed<'a> {
         };
         let name = special.map(|(_, helper)| helper.clone()).or_else(|| self.holder.config.creds_store());
         let (Some(name), Some(timeout)) = (name, self.holder.helper_timeout) else { return Ok(None) };
-        let helper = Helper::new(&name, timeout)?;
-        let login = helper.get(&key).await?;
+        let helper = helper::named(&name, timeout)?;
+        let server = key.clone();
+        let login = helper::ask(&helper, move |helper| helper.get(&server)).await?;
         Ok(login.map(|login| (key, Found { login, holder: helper.program().to_owned() })))
     }
 }
@@ -229,8 +230,8 @@ async fn known_registries(holders: &[Holder]) -> String {
         let (Some(store), Some(timeout)) = (holder.config.creds_store(), holder.helper_timeout) else {
             continue;
         };
-        let listed = match Helper::new(&store, timeout) {
-            Ok(helper) => helper.list().await,
+        let listed = match helper::named(&store, timeout) {
+            Ok(helper) => helper::ask(&helper, CredentialHelper::list).await,
             Err(failure) => Err(failure),
         };
         match listed {
