@@ -2,11 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
 
 /// The environment of a run.
 pub struct Environment {
     /// The arguments, without the program's name.
     pub arguments: Vec<OsString>,
+    /// The time at which the run began.
+    pub now: DateTime<Utc>,
+    /// Whether standard input is a terminal.
+    pub stdin_is_terminal: bool,
+    /// Whether standard error is a terminal.
+    pub stderr_is_terminal: bool,
+    /// The file of this program, if the system tells.
+    pub program: Option<PathBuf>,
     variables: BTreeMap<OsString, OsString>,
 }
 
@@ -14,11 +26,44 @@ impl Environment {
     /// The environment of this process.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
     pub fn of_process() -> Self {
-        Self { arguments: std::env::args_os().skip(1).collect(), variables: std::env::vars_os().collect() }
+        Self {
+            arguments: std::env::args_os().skip(1).collect(),
+            now: Utc::now(),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+            program: std::env::current_exe().ok(),
+            variables: std::env::vars_os().collect(),
+        }
     }
 
     /// A variable's value.
     pub fn var(&self, name: &str) -> Option<OsString> {
         self.variables.get(OsStr::new(name)).cloned()
     }
+
+    /// Whether a person can be asked: questions are put on standard error.
+    pub fn is_interactive(&self) -> bool {
+        self.stdin_is_terminal && self.stderr_is_terminal
+    }
+
+    /// The file that clients start when they start `program`, if it is on `PATH`.
+    pub fn find_program(&self, program: &str) -> Option<PathBuf> {
+        let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+        let path = self.var("PATH")?;
+        // Go refuses to start a program from the current folder.
+        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+        folders.map(|folder| folder.join(&file)).find(|file| is_executable(file))
+    }
+}
+
+#[cfg(unix)]
+fn is_executable(file: &std::path::Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(file: &std::path::Path) -> bool {
+    file.is_file()
 }

@@ -1,14 +1,20 @@
 //! `docker-credential-regcred`: keeps registry passwords in the operating system's keyring.
 //!
-//! Docker, podman, skopeo and others start it for every pull, so it is small: no runtime, no TLS, no parser of command
-//! lines. [`protocol`] is what they speak with it.
+//! Docker, podman, skopeo and others start it for every pull, so it is small: no runtime, no TLS, a parser of command
+//! lines of its own. [`protocol`] is what they speak with it; [`commands`] are for people.
 
+pub mod cli;
+pub mod commands;
+mod config_file;
 pub mod environment;
 pub mod protocol;
+mod survey;
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
+use commands::COMMANDS;
 use environment::Environment;
 use protocol::{ProtocolFailure, Verb, handle};
 use regcred_core::harmless::harmless;
@@ -17,36 +23,74 @@ use regcred_keyring::{Settings, Store, StoreError};
 /// The program's name, as messages begin with it.
 pub const NAME: &str = "docker-credential-regcred";
 
-const HELP: &str = "\
-Keep registry passwords in the operating system's keyring, for docker, podman, skopeo and others.
+/// The verbs of the protocol, as help tells them.
+pub const VERBS: [(&str, &str); 5] = [
+    ("store", "keep the login on standard input, {\"ServerURL\":...,\"Username\":...,\"Secret\":...}"),
+    ("get", "print the login for the server on standard input"),
+    ("erase", "forget the login for the server on standard input"),
+    ("list", "print the servers and user names"),
+    ("version", "print the version; also -V, --version"),
+];
 
-Usage: docker-credential-regcred <store|get|erase|list|version>
+/// What this program is, in one line.
+pub const ABOUT: &str =
+    "Keep registry passwords in the operating system's keyring, for docker, podman and skopeo";
 
-The clients start it when their configuration names it:
-  docker           ~/.docker/config.json: { \"credsStore\": \"regcred\" }
-  podman, skopeo   their auth.json: { \"credHelpers\": { \"HOST\": \"regcred\" } }
+/// The variables that it heeds.
+pub const ENVIRONMENT: [(&str, &str); 4] = [
+    (
+        "REGCRED_STORE",
+        "the keyring: auto (the default), secret-service or keyutils on Linux, keychain on macOS, credential-manager on Windows; see `config show --help`",
+    ),
+    ("DOCKER_CONFIG", "the folder of docker's config.json"),
+    ("REGISTRY_AUTH_FILE", "podman's and skopeo's auth.json"),
+    ("XDG_CONFIG_HOME", "the folder of regcred/config.toml and of containers/auth.json"),
+];
 
-Verbs, as clients use them:
-  store     keep the login that stands on standard input, as {\"ServerURL\":...,\"Username\":...,\"Secret\":...}
-  get       print the login for the server that stands on standard input
-  erase     forget the login for the server that stands on standard input
-  list      print the servers and user names
-  version   print the version; also -V, --version
+/// What every exit code means.
+pub const EXIT_CODES: &str = "the verbs end with 0 or 1, the reason on standard output, where clients look for it. The \
+commands: 0 done; 1 failed; 2 wrong usage; 3 `doctor` found problems; 4 not found; 7 the keyring or another helper \
+failed; 8 refused, or a conflict.";
 
-Example: see what is stored
-  docker-credential-regcred list
+/// The program's help.
+pub fn help() -> String {
+    let mut help = format!("{ABOUT}.\n\nUsage: {NAME} <COMMAND>\n       {NAME} <VERB>\n");
+    let commands: Vec<_> = COMMANDS.iter().map(|command| (command.name, command.about)).collect();
+    for (title, rows) in [
+        ("Commands, each with a --help of its own", &commands[..]),
+        ("Verbs, for the clients", &VERBS),
+        ("Environment", &ENVIRONMENT),
+    ] {
+        let _ = writeln!(help, "\n{title}:");
+        help.push_str(&cli::columns(rows));
+    }
+    let _ = write!(
+        help,
+        "\nFrom plaintext to the keyring:\n  {NAME} configure\n  {NAME} migrate\n\n\
+         A password is never written to a file.\n\n"
+    );
+    help.push_str(&cli::wrapped(&format!("Exit codes: {EXIT_CODES}"), cli::WIDTH).join("\n"));
+    help.push('\n');
+    help
+}
 
-Environment:
-  REGCRED_STORE   the keyring: auto (the default), secret-service or keyutils on Linux, keychain on macOS,
-                  credential-manager on Windows. auto on Linux is the Secret Service if one answers, else the kernel's
-                  keyring. The setting `store` in ${XDG_CONFIG_HOME:-~/.config}/regcred/config.toml says the same.
+/// Runs the program: the command or the verb that the arguments name.
+pub fn run(environment: &Environment) -> ExitCode {
+    if let Some((command, words)) = commands::find(&environment.arguments) {
+        let outcome = commands::run(command, words, environment);
+        return ExitCode::from(outcome.unwrap_or_else(|failure| {
+            regcred_cli::output::failure(&failure);
+            failure.code
+        }));
+    }
+    let mut stdin = std::io::stdin().lock();
+    let mut stdout = std::io::stdout().lock();
+    let mut stderr = std::io::stderr().lock();
+    answer(environment, &mut stdin, &mut stdout, &mut stderr)
+}
 
-A password is never written to a file. Exit codes: 0 done, 1 failed; the reason is on standard output, where clients
-look for it.
-";
-
-/// Runs the program: the verb that the arguments name.
-pub fn run(
+/// Does what a client asks for: the verb that the arguments name.
+fn answer(
     environment: &Environment,
     stdin: &mut dyn Read,
     stdout: &mut dyn Write,
@@ -56,7 +100,7 @@ pub fn run(
     let arguments: Vec<&str> = arguments.iter().map(|argument| &**argument).collect();
     let outcome = match arguments[..] {
         ["version" | "--version" | "-V" | "-v"] => print(stdout, &version()),
-        ["help" | "--help" | "-h"] => print(stdout, HELP),
+        ["help" | "--help" | "-h"] => print(stdout, &help()),
         [verb] => match Verb::parse(verb) {
             Some(verb) => {
                 let outcome = handle(verb, || open(environment, verb, stderr), stdin, stdout);
@@ -70,7 +114,7 @@ pub fn run(
             }
             None => return refuse(stdout, &format!("{NAME}: unknown action: {}", harmless(verb))),
         },
-        [] => return refuse(stdout, &format!("{NAME}: name one action\n\n{HELP}")),
+        [] => return refuse(stdout, &format!("{NAME}: name one action\n\n{}", help())),
         [first, ..] => {
             // What follows may be a password that somebody typed.
             let first = harmless(first);

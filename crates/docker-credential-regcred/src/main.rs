@@ -5,8 +5,5 @@ use std::process::ExitCode;
 use docker_credential_regcred::{environment::Environment, run};
 
 fn main() -> ExitCode {
-    let mut stdin = std::io::stdin().lock();
-    let mut stdout = std::io::stdout().lock();
-    let mut stderr = std::io::stderr().lock();
-    run(&Environment::of_process(), &mut stdin, &mut stdout, &mut stderr)
+    run(&Environment::of_process())
 }

@@ -52,12 +52,13 @@ impl ClientFiles {
     }
 }
 
-/// Only Linux has such a folder.
+/// Only Linux has such a folder. Without a session, only root can make the one that podman would use.
 #[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere there is none")]
 fn fleeting_folder(runtime: Option<PathBuf>) -> Option<PathBuf> {
-    let of_user = || PathBuf::from(format!("/run/containers/{}", rustix::process::getuid().as_raw()));
-    Some(runtime.map_or_else(of_user, |runtime| runtime.join("containers")))
+    match runtime {
+        Some(runtime) => Some(runtime.join("containers")),
+        None => rustix::process::getuid().is_root().then(|| PathBuf::from("/run/containers/0")),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -88,8 +89,8 @@ mod tests {
 
         let none = find(&[]);
         assert_eq!((&none.docker, &none.podman_kept), (&None, &None));
-        let login = none.podman_login.unwrap();
-        assert!(login.starts_with("/run/containers") && login.ends_with("auth.json"), "{login:?}");
+        let of_root = rustix::process::getuid().is_root().then(|| "/run/containers/0/auth.json".into());
+        assert_eq!(none.podman_login, of_root);
     }
 
     #[test]

@@ -1,18 +1,31 @@
 //! Standard output and standard error: data on the one, everything else on the other.
 //!
 //! What is printed may hold text that others wrote (names, server messages, helper output), so control and
-//! bidirectional characters are taken out of every line.
+//! bidirectional characters are taken out of every line for people, and JSON escapes them.
 
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 
 use regcred_core::harmless::harmless;
+use serde::Serialize;
+use serde_json::ser::PrettyFormatter;
 
+use crate::escape_json::EscapeJson;
 use crate::failure::{Failure, exit};
 use crate::file::reason;
 
 /// Prints one line of data.
 pub fn line(text: &str) -> Result<(), Failure> {
     write_stdout(&format!("{}\n", harmless(text)))
+}
+
+/// Prints an object as kubectl prints JSON: indented by four spaces. It is written as it is made, for it can be
+/// long.
+pub fn json(object: &impl Serialize) -> Result<(), Failure> {
+    let mut out = EscapeJson(BufWriter::with_capacity(1 << 16, io::stdout().lock()));
+    let formatter = PrettyFormatter::with_indent(b"    ");
+    let mut writer = serde_json::Serializer::with_formatter(&mut out, formatter);
+    let written = object.serialize(&mut writer).map_err(io::Error::from);
+    written_stdout(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
 }
 
 /// Tells the user something that is no error, on stderr.

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use zeroize::Zeroizing;
 
 /// A password or token. It prints as `[redacted]`, cannot be serialised, and is wiped when dropped; reading it
@@ -71,6 +71,9 @@ const fn engine(alphabet: &alphabet::Alphabet, padded: bool) -> GeneralPurpose {
         .with_encode_padding(padded);
     GeneralPurpose::new(alphabet, config)
 }
+
+/// A token that expires within this time is worth a word.
+pub const EXPIRES_SOON: TimeDelta = TimeDelta::days(7);
 
 /// The `auth` field for a user and a password: standard base64 of `user:password`.
 pub fn encode_auth(credential: &Credential) -> Zeroizing<String> {

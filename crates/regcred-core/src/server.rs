@@ -281,6 +281,30 @@ pub fn same_registry(a: &str, b: &str) -> bool {
     }
 }
 
+/// The key under which docker asks for what a docker config has under `key`: [`DOCKER_HUB`], else the host and port as
+/// they are written there, which is how images name them (docker's `ConvertToHostname`).
+///
+/// `credHelpers` are looked up by exactly this key.
+pub fn docker_lookup_key(key: &str) -> String {
+    if Server::parse(key).is_ok_and(|server| server.is_on_docker_hub()) {
+        return DOCKER_HUB.to_owned();
+    }
+    written_host(key).to_owned()
+}
+
+/// The same for podman and skopeo (containers/image `normalizeRegistry`): `docker.io` for Docker Hub.
+pub fn podman_lookup_key(key: &str) -> String {
+    if Server::parse(key).is_ok_and(|server| server.is_on_docker_hub()) {
+        return DOCKER_HUB_HOST.to_owned();
+    }
+    written_host(key).to_owned()
+}
+
+fn written_host(key: &str) -> &str {
+    let (_, rest) = split_scheme(key);
+    rest.split('/').next().unwrap_or(rest)
+}
+
 /// Whether `key` already has the host, in the case and without the port, that the kubelet compares with.
 fn names_docker_io(key: &str) -> bool {
     let (_, rest) = split_scheme(key);

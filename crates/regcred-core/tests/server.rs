@@ -384,3 +384,21 @@ fn only_a_namespace_falls_back_to_its_host() {
     assert_eq!(host_of("ghcr.io/v2/"), None);
     assert_eq!(host_of("https://index.docker.io/v1/refresh-token"), None);
 }
+
+#[test]
+fn clients_look_helpers_up_by_the_host_as_images_name_it() {
+    use regcred_core::server::{docker_lookup_key, podman_lookup_key};
+    for (key, asked) in [
+        ("ghcr.io", "ghcr.io"),
+        ("https://GHCR.io/v2/", "GHCR.io"),
+        ("ghcr.io:443", "ghcr.io:443"),
+        ("registry.example:5000/team", "registry.example:5000"),
+        ("*.example", "*.example"),
+    ] {
+        assert_eq!((docker_lookup_key(key).as_str(), podman_lookup_key(key).as_str()), (asked, asked));
+    }
+    for hub in ["docker.io", "https://index.docker.io/v1/", "registry-1.docker.io", "docker.io/team"] {
+        assert_eq!(docker_lookup_key(hub), DOCKER_HUB, "{hub}");
+        assert_eq!(podman_lookup_key(hub), "docker.io", "{hub}");
+    }
+}

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::class_store::ClassStore;
-use crate::lock;
+use crate::lock::{self, Lock};
 use crate::store::{Store, StoreError, StoreKind};
 
 /// The variable that names the keyring.
@@ -86,18 +86,16 @@ impl Settings {
         let config_file = config_home.map(|home| home.join("regcred").join("config.toml"));
         let temporary = folder("TMPDIR").unwrap_or_else(std::env::temp_dir);
 
-        let (store, origin) = match set(VARIABLE) {
-            Some(name) => {
+        // Also where the variable outranks it: a file that says something else than its author thinks is told at once.
+        let in_file = config_file.as_deref().map(read_config).transpose()?.flatten();
+        let (store, origin) = match (set(VARIABLE), in_file) {
+            (Some(name), _) => {
                 let name = name.to_string_lossy();
-                (
-                    parse(&name).map_err(|why| StoreError::Settings(format!("{VARIABLE}: {why}")))?,
-                    Origin::Variable,
-                )
+                let store = parse(&name).map_err(|why| StoreError::Settings(format!("{VARIABLE}: {why}")))?;
+                (store, Origin::Variable)
             }
-            None => match config_file.as_deref().map(read_config).transpose()?.flatten() {
-                Some(store) => (store, Origin::ConfigFile),
-                None => (Wanted::Auto, Origin::Default),
-            },
+            (None, Some(store)) => (store, Origin::ConfigFile),
+            (None, None) => (Wanted::Auto, Origin::Default),
         };
         Ok(Self {
             store,
@@ -105,6 +103,23 @@ impl Settings {
             config_file,
             bus: bus(&set, runtime.as_deref()),
             lock_folder: lock::folder(runtime, &temporary),
+        })
+    }
+}
+
+impl Settings {
+    /// Waits for the lock around edits of the clients' files: one process of ours at a time.
+    pub fn lock_files(&self) -> Result<Lock, StoreError> {
+        Lock::acquire(&self.lock_folder, lock::FILES)
+    }
+}
+
+impl fmt::Display for Wanted {
+    /// As the setting is written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => AUTO,
+            Self::Kind(kind) => kind.name(),
         })
     }
 }

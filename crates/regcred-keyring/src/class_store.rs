@@ -8,7 +8,7 @@ use regcred_core::server::Server;
 use zeroize::Zeroizing;
 
 use crate::backend::{Backend, Found};
-use crate::lock::Lock;
+use crate::lock::{self, Lock};
 use crate::parts;
 use crate::store::{Entry, Login, Status, Store, StoreError};
 
@@ -95,7 +95,7 @@ impl Store for ClassStore {
                 )));
             }
         }
-        let _lock = Lock::acquire(&self.lock_folder)?;
+        let _lock = Lock::acquire(&self.lock_folder, lock::KEYRING)?;
         parts::write(self.backend.as_ref(), server, &login.username, login.secret.expose().as_bytes())?;
         let mut kept = false;
         for found in self.of_class(server)? {
@@ -111,7 +111,7 @@ impl Store for ClassStore {
     }
 
     fn erase(&self, server: &str) -> Result<(), StoreError> {
-        let _lock = Lock::acquire(&self.lock_folder)?;
+        let _lock = Lock::acquire(&self.lock_folder, lock::KEYRING)?;
         for found in self.of_class(server)? {
             parts::remove(&found.entry)?;
         }

@@ -24,4 +24,5 @@ pub mod secret_service;
 mod store;
 
 pub use choice::{Chosen, Settings, open};
+pub use lock::Lock;
 pub use store::{Entry, Login, Status, Store, StoreError, StoreKind};

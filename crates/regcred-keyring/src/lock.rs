@@ -6,20 +6,26 @@ use std::time::{Duration, Instant};
 
 use crate::store::StoreError;
 
+/// The lock around writes to a keyring.
+pub(crate) const KEYRING: &str = "keyring.lock";
+
+/// The lock around edits of the clients' files.
+pub(crate) const FILES: &str = "files.lock";
+
 /// A store takes milliseconds; two dozen wait for each other in much less.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A lock that is held until it is dropped, or its process ends in whatever way.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Waits for the lock in `folder`, which is made if need be and must belong to this user alone.
-    pub(crate) fn acquire(folder: &Path) -> Result<Self, StoreError> {
+    /// Waits for the lock of this name in `folder`, which is made if need be and must belong to this user alone.
+    pub(crate) fn acquire(folder: &Path, name: &str) -> Result<Self, StoreError> {
         make_private(folder)?;
-        let path = folder.join("keyring.lock");
+        let path = folder.join(name);
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -101,11 +107,11 @@ mod tests {
     fn only_one_holds_the_lock() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = folder(Some(temporary.path().into()), Path::new("/nonexistent"));
-        let first = Lock::acquire(&folder).unwrap();
+        let first = Lock::acquire(&folder, KEYRING).unwrap();
         let released = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let other = scope.spawn(|| {
-                let _second = Lock::acquire(&folder).unwrap();
+                let _second = Lock::acquire(&folder, KEYRING).unwrap();
                 released.load(Ordering::SeqCst)
             });
             std::thread::sleep(Duration::from_millis(50));
@@ -122,12 +128,12 @@ mod tests {
         let elsewhere = temporary.path().join("elsewhere");
         std::fs::create_dir(&elsewhere).unwrap();
         std::os::unix::fs::symlink(&elsewhere, temporary.path().join("link")).unwrap();
-        let error = Lock::acquire(&temporary.path().join("link")).unwrap_err();
+        let error = Lock::acquire(&temporary.path().join("link"), KEYRING).unwrap_err();
         assert!(matches!(error, StoreError::Denied(_)), "{error}");
 
         let open = temporary.path().join("open");
         std::fs::create_dir(&open).unwrap();
         std::fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-        assert!(matches!(Lock::acquire(&open), Err(StoreError::Denied(_))));
+        assert!(matches!(Lock::acquire(&open, KEYRING), Err(StoreError::Denied(_))));
     }
 }

@@ -150,7 +150,7 @@ pub enum StoreError {
     Unreadable(String),
     /// Another process holds the lock around writes.
     #[error(
-        "another process has been writing to the keyring for {seconds} s; when it has ended, try again ({path})"
+        "another process of regcred has been writing for {seconds} s; when it has ended, try again ({path})"
     )]
     Busy {
         /// How long it was waited for.

@@ -2,29 +2,25 @@
 //!
 //! JSON and YAML escape control and bidirectional characters, which are taken out of lines for people.
 
-mod escape_json;
 mod progress;
 pub(crate) mod table;
 mod time;
 mod yaml;
 
-use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use clap::error::{ContextKind, ErrorKind};
 use serde::Serialize;
-use serde_json::ser::PrettyFormatter;
 
 pub(crate) use progress::Progress;
-pub(crate) use regcred_cli::output::{failure, line, note, tell, warning, write_stdout};
+pub(crate) use regcred_cli::output::{failure, json, line, note, tell, warning, write_stdout};
 use regcred_cli::output::{write_stderr, written_stdout};
 pub(crate) use regcred_core::harmless::harmless;
 use regcred_core::harmless::is_harmless;
 pub(crate) use time::{age, expires};
 
 use crate::failure::{Failure, exit};
-use escape_json::EscapeJson;
 
 /// How a command prints an object instead of lines.
 #[derive(Clone, Copy, ValueEnum)]
@@ -41,16 +37,6 @@ impl ObjectFormat {
             Self::Yaml => yaml(object),
         }
     }
-}
-
-/// Prints an object as kubectl prints JSON: indented by four spaces. It is written as it is made, for it can be
-/// long.
-pub(crate) fn json(object: &impl Serialize) -> Result<(), Failure> {
-    let mut out = EscapeJson(BufWriter::with_capacity(1 << 16, io::stdout().lock()));
-    let formatter = PrettyFormatter::with_indent(b"    ");
-    let mut writer = serde_json::Serializer::with_formatter(&mut out, formatter);
-    let written = object.serialize(&mut writer).map_err(io::Error::from);
-    written_stdout(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
 }
 
 /// Prints an object as kubectl prints YAML: with sorted keys.

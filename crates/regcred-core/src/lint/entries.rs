@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{Flaw, Problem};
-use crate::credential::expiry;
+use crate::credential::{EXPIRES_SOON, expiry};
 use crate::json::lossy;
 use crate::kubelet::decode::{Decoded, Entry};
 use crate::kubelet::index::{IndexKey, Target};
 use crate::kubelet::is_hub_fallback;
 use crate::server::{Server, shown_key};
-
-/// A token that has less than this left is worth a note.
-const SOON: TimeDelta = TimeDelta::days(7);
 
 /// A repository that every key for all of Docker Hub must match.
 const HUB_REPOSITORY: &str = "docker.io/library/any";
@@ -81,7 +78,7 @@ fn lint_credential(entry: &Entry, now: DateTime<Utc>, find: &mut impl FnMut(Prob
     if let Some(at) = expiry(&credential.password) {
         if at <= now {
             find(Problem::Expired { at });
-        } else if at - now < SOON {
+        } else if at - now < EXPIRES_SOON {
             find(Problem::Expiring { at });
         }
     }

@@ -1,0 +1,98 @@
+//! The commands for people, a file each. The protocol's verbs are in `protocol`.
+
+mod config;
+mod configure;
+mod doctor;
+mod login;
+mod logout;
+mod migrate;
+
+use std::ffi::OsString;
+
+use regcred_cli::failure::{Failure, exit};
+use regcred_cli::output;
+use regcred_core::server::Server;
+use regcred_keyring::{Chosen, Settings, StoreError};
+
+use crate::cli::{self, Arguments, Command};
+use crate::environment::Environment;
+
+/// Every command.
+pub const COMMANDS: [&Command; 6] = [
+    &configure::COMMAND,
+    &migrate::COMMAND,
+    &doctor::COMMAND,
+    &login::COMMAND,
+    &logout::COMMAND,
+    &config::COMMAND,
+];
+
+/// The command that these words begin with, and the words behind its name.
+pub fn find(words: &[OsString]) -> Option<(&'static Command, &[OsString])> {
+    COMMANDS.into_iter().find_map(|command| {
+        let name: Vec<_> = command.name.split(' ').collect();
+        let matches = words.len() >= name.len() && name.iter().zip(words).all(|(name, word)| word == name);
+        matches.then(|| (command, &words[name.len()..]))
+    })
+}
+
+/// Carries a command out; returns the exit code.
+pub fn run(command: &'static Command, words: &[OsString], environment: &Environment) -> Result<u8, Failure> {
+    let Some(arguments) = cli::parse(command, words.iter().cloned())? else {
+        return output::write_stdout(&command.help()).map(|()| exit::DONE);
+    };
+    let run: fn(&Arguments, &Environment) -> Result<u8, Failure> = match command.name {
+        "configure" => configure::run,
+        "migrate" => migrate::run,
+        "doctor" => doctor::run,
+        "login" => login::run,
+        "logout" => logout::run,
+        _ => config::run,
+    };
+    run(&arguments, environment)
+}
+
+fn settings(environment: &Environment) -> Result<Settings, Failure> {
+    Settings::read(&|name| environment.var(name)).map_err(|error| keyring_failed(&error))
+}
+
+fn open(settings: &Settings) -> Result<Chosen, Failure> {
+    regcred_keyring::open(settings).map_err(|error| keyring_failed(&error))
+}
+
+fn keyring_failed(error: &StoreError) -> Failure {
+    let code = if matches!(error, StoreError::Settings(_)) { exit::USAGE } else { exit::HELPER };
+    Failure::new(code, error.to_string())
+}
+
+/// A registry that a person names.
+fn registry(text: &str) -> Result<Server, Failure> {
+    let server = Server::parse(text).map_err(|error| {
+        // Not quoted: what stands before an `@` may be a password.
+        Failure::usage(format!("that is no registry: {error}"))
+            .hint("name it as images do, such as ghcr.io, docker.io or registry.example.com:5000")
+    })?;
+    if server.is_docker_hub_token() || server.path().is_empty() {
+        return Ok(server);
+    }
+    Err(Failure::usage(format!("{text:?} is a path in a registry")).hint(format!(
+        "docker, podman and skopeo ask a helper for the whole of {:?}, never for a path in it",
+        server.host()
+    )))
+}
+
+/// Whether output is to be an object for scripts.
+fn wants_json(arguments: &Arguments) -> Result<bool, Failure> {
+    match arguments.text("output")?.as_deref() {
+        None => Ok(false),
+        Some("json") => Ok(true),
+        Some(_) => Err(Failure::usage("--output: there is no such format; there is: json")),
+    }
+}
+
+const OUTPUT: cli::CommandOption = cli::CommandOption {
+    long: "output",
+    short: Some('o'),
+    value: Some("FORMAT"),
+    help: "json prints an object for scripts",
+};

@@ -1,0 +1,209 @@
+//! A client's file, replaced as a whole or not at all.
+//!
+//! docker and podman write such a file anew as a whole, take no lock, and rename it into place; so do we, and look just
+//! before the renaming whether theirs came first.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use regcred_cli::failure::{Failure, exit};
+use regcred_cli::file::reason;
+use regcred_core::docker_config::{DockerConfig, Form};
+use zeroize::Zeroizing;
+
+/// How often a file is read anew because somebody else has written it meanwhile.
+const TRIES: usize = 20;
+
+/// A docker config as it was found.
+#[derive(Debug)]
+pub(crate) struct ConfigFile {
+    /// Where it is looked for.
+    pub(crate) path: PathBuf,
+    /// What it holds; nothing if there is no such file.
+    pub(crate) config: DockerConfig,
+    /// The file itself, behind links.
+    target: PathBuf,
+    found: Option<Found>,
+}
+
+/// The file as it was read.
+#[derive(Debug)]
+struct Found {
+    bytes: Zeroizing<Vec<u8>>,
+    metadata: Metadata,
+}
+
+impl ConfigFile {
+    /// Reads a file that may be missing.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let target = behind_links(path)?;
+        let found = read(&target).map_err(|error| cannot("read", path, &error))?;
+        let text = found.as_ref().map_or(&[][..], |found| &found.bytes);
+        // docker takes an empty file for none.
+        let text = if text.trim_ascii().is_empty() { b"{}" } else { text };
+        let config = DockerConfig::parse(text, Form::Config).map_err(|error| {
+            Failure::new(exit::FAILED, format!("{path:?} is not a docker config: {error}"))
+                .hint("mend it there; nothing was changed")
+        })?;
+        Ok(Self { path: path.to_owned(), config, target, found })
+    }
+
+    /// Whether there is such a file.
+    pub(crate) fn exists(&self) -> bool {
+        self.found.is_some()
+    }
+
+    /// The file's mode, as 0o600.
+    #[cfg(unix)]
+    pub(crate) fn mode(&self) -> Option<u32> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        Some(self.found.as_ref()?.metadata.mode() & 0o7777)
+    }
+
+    /// Windows has no modes.
+    #[cfg(not(unix))]
+    pub(crate) fn mode(&self) -> Option<u32> {
+        None
+    }
+
+    /// Puts a new text in the file's place; `false` if somebody else has changed it since it was read.
+    fn replace(&self, config: &DockerConfig) -> Result<bool, Failure> {
+        let failed = |what: &'static str| {
+            move |error: io::Error| cannot(what, &self.path, &error).hint("nothing was changed")
+        };
+        let folder = self.target.parent().unwrap_or(Path::new("."));
+        make_folder(folder).map_err(failed("make the folder of"))?;
+        let name = self.target.file_name().unwrap_or_default().to_string_lossy();
+        // Always the same name: what a killed process left is removed here. The lock keeps others of ours out.
+        let temporary = Temporary { path: folder.join(format!(".{name}.regcred-new")) };
+        remove(&temporary.path).map_err(failed("remove an old copy of"))?;
+        self.write_copy(&temporary.path, config.text()).map_err(failed("write a new copy of"))?;
+        let now = read(&self.target).map_err(failed("read"))?;
+        let is_unchanged = match (&self.found, &now) {
+            (None, None) => true,
+            (Some(before), Some(now)) => before.bytes == now.bytes,
+            _ => false,
+        };
+        if is_unchanged {
+            fs::rename(&temporary.path, &self.target).map_err(failed("replace"))?;
+            sync_folder(folder).map_err(failed("make sure of"))?;
+        }
+        Ok(is_unchanged)
+    }
+
+    /// A file of the same mode and owner, on the disk for sure.
+    fn write_copy(&self, path: &Path, text: &[u8]) -> io::Result<()> {
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
+        if let Some(found) = &self.found {
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::{MetadataExt as _, fchown};
+
+                let (ours, theirs) = (file.metadata()?, &found.metadata);
+                if (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid()) {
+                    fchown(&file, Some(theirs.uid()), Some(theirs.gid()))?;
+                }
+            }
+            file.set_permissions(found.metadata.permissions())?;
+        }
+        file.write_all(text)?;
+        file.sync_all()
+    }
+}
+
+/// A file that is gone when this is.
+struct Temporary {
+    path: PathBuf,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // It is no longer there once it has been renamed.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Changes a file: `change` edits what is in it now, as often as somebody else writes it meanwhile, and returns what is
+/// to be returned. A file that it leaves as it is is not written. The caller holds the lock.
+pub(crate) fn edit<T>(
+    path: &Path,
+    mut change: impl FnMut(&ConfigFile, &mut DockerConfig) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    for _ in 0..TRIES {
+        let file = ConfigFile::read(path)?;
+        let mut config = file.config.clone();
+        let outcome = change(&file, &mut config)?;
+        if config.text() == file.config.text() || file.replace(&config)? {
+            return Ok(outcome);
+        }
+    }
+    Err(Failure::new(exit::CONFLICT, format!("{path:?} is written by somebody else all the time"))
+        .hint("nothing was changed; see who writes it, and try again"))
+}
+
+/// Removes a file; fine if there is none.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// The file that a path leads to; the path itself if there is none.
+fn behind_links(path: &Path) -> Result<PathBuf, Failure> {
+    match fs::canonicalize(path) {
+        Ok(target) => Ok(target),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+                return Err(Failure::new(
+                    exit::FAILED,
+                    format!("{path:?} is a link to a file that is not there"),
+                )
+                .hint("make the file, or remove the link; nothing was changed"));
+            }
+            Ok(path.to_owned())
+        }
+        Err(error) => Err(cannot("read", path, &error)),
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<Found>> {
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    // Reading a pipe or a device might never end.
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    Ok(Some(Found { bytes: Zeroizing::new(fs::read(path)?), metadata }))
+}
+
+/// Makes a folder that only its owner sees, as docker and podman do.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::new(exit::FAILED, format!("can't {what} {path:?}: {}", reason(error)))
+}
