@@ -155,8 +155,8 @@ fn converse(child: &mut Child, input: &str, timeout: Duration) -> io::Result<Opt
     };
     write(stdin, input)?;
     let chunks = read(stdout)?;
-    // Reserved at once: a buffer that grows leaves copies behind.
-    let mut answer = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES + 1));
+    // Nearly all answers fit; to reserve for the longest would mean to wipe a megabyte after each.
+    let mut answer = Zeroizing::new(Vec::with_capacity(CHUNK_BYTES));
     let mut complete = false;
     let mut ended = None;
     loop {
@@ -164,7 +164,7 @@ fn converse(child: &mut Child, input: &str, timeout: Duration) -> io::Result<Opt
             thread::sleep(TICK);
         } else {
             match chunks.recv_timeout(TICK) {
-                Ok(chunk) => answer.extend_from_slice(&chunk?),
+                Ok(chunk) => append(&mut answer, &chunk?),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => complete = true,
             }
@@ -181,6 +181,17 @@ fn converse(child: &mut Child, input: &str, timeout: Duration) -> io::Result<Opt
             _ => {}
         }
     }
+}
+
+/// Adds to a buffer, which leaves no copy behind when it grows.
+fn append(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+    let length = buffer.len() + bytes.len();
+    if length > buffer.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * length));
+        larger.extend_from_slice(buffer);
+        *buffer = larger;
+    }
+    buffer.extend_from_slice(bytes);
 }
 
 /// Writes what is asked, without waiting for the helper to read it.
@@ -296,6 +307,16 @@ mod tests {
     fn an_answer_may_come_in_pieces() {
         let script = r#"printf '{"Username":"me",'; sleep 0.2; printf '"Secret":"hunter2"}'; sleep 0.2"#;
         assert_eq!(Script::new(script, PATIENCE).helper.get("ghcr.io"), Ok(Some(me())));
+    }
+
+    #[test]
+    fn a_long_answer_arrives_whole() {
+        let script = r#"printf '{"Username":"<token>","Secret":"'; printf '%0500000d' 7; echo '"}'"#;
+        let secret = SecretString::new(format!("{}7", "0".repeat(499_999)));
+        assert_eq!(
+            Script::new(script, PATIENCE).helper.get("ghcr.io"),
+            Ok(Some(Login::IdentityToken(secret)))
+        );
     }
 
     #[test]
