@@ -10,6 +10,8 @@ mod completion;
 pub mod environment;
 mod interrupt;
 mod manifest;
+#[cfg(test)]
+mod manual;
 mod output;
 mod report;
 mod source;

@@ -46,6 +46,7 @@ const PACKAGES: &[Package] = &[
         reason: "what docker-credential-secretservice is built with",
     },
     Package { name: "curl", program: "curl", reason: "the least that a list can take, to measure against" },
+    Package { name: "groff-base", program: "groff", reason: "shows the manual pages, and warns of mistakes" },
     Package { name: "zsh", program: "zsh", reason: "a shell that completes our commands" },
     Package { name: "fish", program: "fish", reason: "another shell that completes our commands" },
 ];
