@@ -207,3 +207,62 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::new(exit::FAILED, format!("can't {what} {path:?}: {}", reason(error)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_writes_meanwhile_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        fs::write(&path, "{}").unwrap();
+        let mut seen = Vec::new();
+        edit(&path, |file, config| {
+            seen.push(String::from_utf8(file.config.text().to_vec()).unwrap());
+            if seen.len() == 1 {
+                // As docker does it: a new file in the place of the old one.
+                fs::write(folder.path().join("theirs"), r#"{"auths":{"a":{}}}"#).unwrap();
+                fs::rename(folder.path().join("theirs"), &path).unwrap();
+            }
+            config.set_creds_store(Some("regcred"));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(seen, ["{}", r#"{"auths":{"a":{}}}"#]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), r#"{"auths":{"a":{}},"credsStore":"regcred"}"#);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_who_writes_all_the_time_is_told_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        let mut count = 0;
+        let failure = edit(&path, |_, config| {
+            count += 1;
+            fs::write(&path, format!("{{\"count\":{count}}}")).unwrap();
+            config.set_creds_store(Some("regcred"));
+            Ok(())
+        })
+        .unwrap_err();
+        assert_eq!(failure.code, exit::CONFLICT);
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{{\"count\":{TRIES}}}"));
+    }
+
+    #[test]
+    fn a_file_that_can_t_be_written_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        fs::write(&path, "{}").unwrap();
+        // A folder stands where the new copy would.
+        fs::create_dir(folder.path().join(".config.json.regcred-new")).unwrap();
+        let set = |_: &ConfigFile, config: &mut DockerConfig| {
+            config.set_creds_store(Some("regcred"));
+            Ok(())
+        };
+        let failure = edit(&path, set).unwrap_err();
+        assert_eq!(failure.hint.as_deref(), Some("nothing was changed"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{}");
+    }
+}

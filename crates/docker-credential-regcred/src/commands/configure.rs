@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use regcred_cli::failure::{Failure, exit};
 use regcred_cli::output;
-use regcred_core::server::docker_lookup_key;
+use regcred_core::server::podman_lookup_key;
 use regcred_keyring::Settings;
 
 use self::plan::{Member, Plan, Step};
@@ -271,7 +271,7 @@ fn advise(environment: &Environment, wish: &Wish) -> Result<(), Failure> {
     let movable: Vec<_> =
         movable.filter(|(client, key)| survey.helper(*client, key).as_deref() == Some(HELPER)).collect();
     if !movable.is_empty() {
-        let mut registries: Vec<_> = movable.iter().map(|(_, key)| docker_lookup_key(key)).collect();
+        let mut registries: Vec<_> = movable.iter().map(|(_, key)| podman_lookup_key(key)).collect();
         registries.sort();
         registries.dedup();
         output::note(&format!(
@@ -311,6 +311,8 @@ fn undo(arguments: &Arguments, environment: &Environment, settings: &Settings) -
         output::line("nothing to undo: no file was changed by `configure`")?;
     } else if arguments.has("dry-run") {
         output::note("nothing was changed (dry run)");
+    } else {
+        output::note("logins that are in the keyring stay there; these clients don't look for them any more");
     }
     Ok(exit::DONE)
 }

@@ -68,9 +68,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
         .store
         .store(&key, &Login { username: username.clone(), secret })
         .map_err(|error| keyring_failed(&error))?;
-    if let Some(warning) = &chosen.warning {
-        output::warning(warning);
-    }
+    super::warn(&chosen);
     let shown = if key == DOCKER_HUB { "Docker Hub" } else { &key };
     output::line(&format!("stored the login of {username:?} for {shown} in the {}", chosen.kind))?;
     Ok(exit::DONE)

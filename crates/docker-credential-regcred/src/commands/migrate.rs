@@ -10,6 +10,7 @@ use regcred_cli::output;
 use regcred_core::credential;
 use regcred_core::docker_config::DockerConfig;
 use regcred_core::helper_protocol::TOKEN_USERNAME;
+use regcred_core::server::same_registry;
 use regcred_keyring::{Login, Settings, Store};
 
 use self::gather::{Gathered, Item, Place, Wanted};
@@ -116,8 +117,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
         force: arguments.has("force"),
     };
     let outcomes = migration.run(gathered)?;
-    if let Some(warning) = chosen.warning.filter(|_| outcomes.contains(&Outcome::Moved)) {
-        output::warning(&warning);
+    if outcomes.contains(&Outcome::Moved) && !migration.dry_run {
+        super::warn(&chosen);
     }
     Ok(conclude(&outcomes, migration.dry_run, &migration.keyring))
 }
@@ -232,7 +233,7 @@ impl Migration<'_> {
         let lost = gathered
             .lost_to_podman
             .iter()
-            .filter(|host| moved.iter().any(|item| regcred_core::server::same_registry(&item.key, host)));
+            .filter(|host| moved.iter().any(|item| same_registry(&item.key, host)));
         let lost: Vec<_> = lost.map(String::as_str).collect();
         if !lost.is_empty() {
             output::warning(&format!(

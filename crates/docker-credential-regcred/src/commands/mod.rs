@@ -60,6 +60,13 @@ fn open(settings: &Settings) -> Result<Chosen, Failure> {
     regcred_keyring::open(settings).map_err(|error| keyring_failed(&error))
 }
 
+/// Tells what whoever stores a login in this keyring should know.
+fn warn(chosen: &Chosen) {
+    if let Some(warning) = &chosen.warning {
+        output::warning(&format!("in the {} ({}): {warning}", chosen.kind, chosen.reason));
+    }
+}
+
 fn keyring_failed(error: &StoreError) -> Failure {
     let code = if matches!(error, StoreError::Settings(_)) { exit::USAGE } else { exit::HELPER };
     Failure::new(code, error.to_string())

@@ -139,7 +139,7 @@ impl Examination {
         if let Some(warning) = &chosen.warning {
             self.note(
                 "fleeting",
-                warning.clone(),
+                format!("what is in the {}: {warning}", chosen.kind),
                 "have a Secret Service, such as gnome-keyring-daemon, keep them",
             );
         }

@@ -8,7 +8,7 @@ use regcred_cli::credential_helper::CredentialHelper;
 use regcred_cli::failure::Failure;
 use regcred_core::credential;
 use regcred_core::helper_protocol::TOKEN_USERNAME;
-use regcred_core::server::{Server, docker_lookup_key, same_registry};
+use regcred_core::server::{Server, docker_lookup_key, podman_lookup_key, same_registry};
 use regcred_keyring::Login;
 
 use super::{Outcome, Stay};
@@ -88,7 +88,7 @@ impl Gathered {
                 Ok((server, login)) => {
                     if client == Some(Client::Docker) && survey.podman_helper(&key).as_deref() != Some(HELPER)
                     {
-                        self.lost_to_podman.insert(docker_lookup_key(&key));
+                        self.lost_to_podman.insert(podman_lookup_key(&key));
                     }
                     self.found.push((place, server, login));
                 }
@@ -195,7 +195,7 @@ fn nobody_asks(client: Option<Client>, key: &str) -> Stay {
         None => ("the clients", ""),
     };
     let verb = if client == Some(Client::Docker) { "does" } else { "do" };
-    let host = docker_lookup_key(key);
+    let host = podman_lookup_key(key);
     Stay::conflict(format!(
         "{who} {verb} not ask this helper for it, and would be left without; first run: {NAME} configure{flag}, with \
          --registry {host} for this one alone"
