@@ -10,7 +10,7 @@ use super::after_help::{AfterHelp, Example};
 pub(super) const MAIN: &str = "kubectl-regcred";
 
 /// Pages of other programs to look into.
-const ELSEWHERE: [&str; 1] = ["kubectl"];
+const ELSEWHERE: [&str; 2] = ["docker-credential-regcred", "kubectl"];
 
 /// A command's page is called as git calls its own: `kubectl-regcred-create`.
 pub(super) fn name(command: &Command) -> &str {
