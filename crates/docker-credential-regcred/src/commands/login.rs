@@ -3,7 +3,7 @@
 use regcred_cli::failure::{Failure, exit};
 use regcred_cli::{output, prompt, stdin};
 use regcred_core::server::DOCKER_HUB;
-use regcred_keyring::Login;
+use regcred_keyring::{Login, StoreError};
 
 use super::{keyring_failed, open, registry, settings};
 use crate::cli::{Arguments, Command, CommandOption};
@@ -47,22 +47,29 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
         None if environment.is_interactive() => prompt::username(name)?,
         None => return Err(Failure::usage("no user name is given").hint("add --username USER")),
     };
-    if username.is_empty() || username.contains(':') {
+    // RFC 7617, section 2.
+    if username.is_empty() || username.contains(':') || username.contains(char::is_control) {
         return Err(Failure::usage(
-            "a user name is not empty and has no colon, where it is sent with a password",
+            "a user name is not empty and has no colon and no control character, where it is sent with a password",
         ));
     }
-    let secret = match (arguments.has("password-stdin"), environment.is_interactive()) {
-        (true, _) => stdin::password(PIPED)?,
-        (false, true) => prompt::password(name, &username)?,
-        (false, false) => {
-            return Err(Failure::usage("no password is given").hint(format!("pipe it in: `{PIPED}`")));
+    let is_asked = !arguments.has("password-stdin");
+    if is_asked && !environment.is_interactive() {
+        return Err(Failure::usage("no password is given").hint(format!("pipe it in: `{PIPED}`")));
+    }
+    let chosen = open(&settings(environment)?)?;
+    let secret = if is_asked {
+        // Nobody should type a password in vain.
+        if chosen.store.status().map_err(|error| keyring_failed(&error))?.locked {
+            return Err(keyring_failed(&StoreError::Locked));
         }
+        prompt::password(name, &username)?
+    } else {
+        stdin::password(PIPED)?
     };
     if secret.is_empty() {
         return Err(Failure::usage("the password is empty; nothing was stored"));
     }
-    let chosen = open(&settings(environment)?)?;
     let key = server.docker_key();
     chosen
         .store

@@ -72,13 +72,18 @@ fn keyring_failed(error: &StoreError) -> Failure {
     Failure::new(code, error.to_string())
 }
 
-/// A registry that a person names.
-fn registry(text: &str) -> Result<Server, Failure> {
-    let server = Server::parse(text).map_err(|error| {
+/// A registry that a person names, or a path in one.
+fn server(text: &str) -> Result<Server, Failure> {
+    Server::parse(text).map_err(|error| {
         // Not quoted: what stands before an `@` may be a password.
         Failure::usage(format!("that is no registry: {error}"))
             .hint("name it as images do, such as ghcr.io, docker.io or registry.example.com:5000")
-    })?;
+    })
+}
+
+/// A registry that a person names.
+fn registry(text: &str) -> Result<Server, Failure> {
+    let server = server(text)?;
     if server.is_docker_hub_token() || server.path().is_empty() {
         return Ok(server);
     }
