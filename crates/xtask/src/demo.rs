@@ -5,21 +5,21 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::{self, Up};
 use crate::environment::Environment;
 use crate::failure::{Context as _, Failure, Result};
-use crate::pass_store::{HELPER, PassStore};
+use crate::registry::{Registry, Transport};
+use crate::secret_service::SecretService;
 use crate::{cargo, interrupt, setup};
 
-const REGISTRY: &str = "registry.example.com";
 const USERNAME: &str = "robot";
-const PASSWORD: &str = "pa$$<w&rd>, known to the credential helper alone";
+const PASSWORD: &str = "pa$$<w&rd>, known to the keyring alone";
 const ROTATED: &str = "another pa$$<w&rd>";
 
-/// Sets everything up, shows the way from `docker login` to a pull secret in a cluster, and takes all of it
-/// away again. Fails unless the cluster holds the password.
+/// Sets everything up, shows the way from a plaintext `config.json` to a pull secret in a cluster and its rotation, and
+/// takes all of it away again. Fails unless every step did what it says.
 pub fn run(environment: &Environment) -> Result<()> {
     interrupt::catch()?;
     setup::ensure(environment)?;
@@ -31,67 +31,119 @@ struct Demo {
     home: tempfile::TempDir,
     path: std::ffi::OsString,
     kubeconfig: PathBuf,
-    _store: PassStore,
+    registry: Registry,
+    /// The full name of an image that only the robot may pull.
+    image: String,
+    keyring: SecretService,
 }
 
 impl Demo {
-    /// A home as `docker login` leaves it where a `credsStore` is configured.
+    /// A home as `docker login` leaves it where no credential helper is configured, in a session with a keyring.
     fn prepare(environment: &Environment, up: &Up) -> Result<Self> {
         let home = tempfile::tempdir().cannot("make a temporary home")?;
-        let store = PassStore::create(home.path())?;
-        store.store(REGISTRY, USERNAME, PASSWORD)?;
+        let runtime = home.path().join("run");
+        make_private(&runtime)?;
+        let keyring = SecretService::start(home.path(), &runtime)?;
+        let registry = Registry::start(Transport::Http, USERNAME, PASSWORD)?;
+        let image = registry.push("team/app")?;
+        let auth = STANDARD.encode(format!("{USERNAME}:{PASSWORD}"));
         let config = format!(
-            "{{\n\t\"auths\": {{\n\t\t\"{REGISTRY}\": {{}}\n\t}},\n\t\"credsStore\": \"{HELPER}\"\n}}\n"
+            "{{\n\t\"auths\": {{\n\t\t\"{}\": {{\n\t\t\t\"auth\": \"{auth}\"\n\t\t}}\n\t}}\n}}\n",
+            registry.host()
         );
         let folder = home.path().join(".docker");
-        std::fs::create_dir(&folder).cannot_at("create", &folder)?;
-        std::fs::write(folder.join("config.json"), config).cannot_at("write to", &folder)?;
+        make_private(&folder)?;
+        let file = folder.join("config.json");
+        std::fs::write(&file, config).cannot_at("write", &file)?;
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .cannot_at("make private", &file)?;
         let kubectl = up.state.kubectl.parent().map(Path::to_owned).unwrap_or_default();
         let programs = environment.target.join("debug");
         let path = std::env::join_paths([programs, kubectl].iter().chain(&environment.path))
             .cannot("put the programs on PATH")?;
-        Ok(Self { home, path, kubeconfig: up.layout.kubeconfig(), _store: store })
+        Ok(Self { home, path, kubeconfig: up.layout.kubeconfig(), registry, image, keyring })
     }
 
     fn show(&self) -> Result<()> {
-        say("Docker's config has no password in it: only the credential helper knows it.");
+        self.show_keyring()?;
+        self.show_cluster()?;
+        self.show_pods()?;
+        self.show_rotation()
+    }
+
+    fn show_keyring(&self) -> Result<()> {
+        say("As docker left it: a password that is base64 and no more.");
         self.shell("cat ~/.docker/config.json")?;
-        say("The plugin asks the helper, and makes the pull secret:");
-        self.shell(&format!("kubectl regcred create regcred --from-docker-config --registry={REGISTRY}"))?;
+        say("Two commands, and the keyring has it:");
+        self.shell("docker-credential-regcred configure")?;
+        self.shell("docker-credential-regcred migrate")?;
+        say("No plaintext is left:");
+        let config = config(&self.shell("cat ~/.docker/config.json")?)?;
+        if config != json!({ "auths": { self.registry.host(): {} }, "credsStore": "regcred" }) {
+            return Err(Failure::new("docker's config is not what it should be"));
+        }
+        say("And who pulls does not notice:");
+        let pull = format!("skopeo copy --src-tls-verify=false docker://{} dir:$HOME/image", self.image);
+        self.shell(&pull)?;
+        if self.registry.readers("team/app") != [USERNAME] {
+            return Err(Failure::new("the registry did not see the robot"));
+        }
+        self.shell("docker-credential-regcred doctor")?;
+        Ok(())
+    }
+
+    fn show_cluster(&self) -> Result<()> {
+        let host = self.registry.host();
+        say("From the same keyring into a pull secret:");
+        self.shell(&format!("kubectl regcred create regcred --from-keyring --registry={host}"))?;
         say("What the cluster holds:");
         self.shell("kubectl get secret regcred -o yaml")?;
         say("And the docker config in it, as the kubelet reads it:");
-        let decode = r"kubectl get secret regcred -o jsonpath='{.data.\.dockerconfigjson}' | base64 -d";
-        let text = self.shell(decode)?;
-        let config: Value = serde_json::from_str(&text).cannot("read the docker config in the Secret")?;
-        let entry = &config["auths"][REGISTRY];
+        let entry = &self.entry()?;
         let auth = STANDARD.encode(format!("{USERNAME}:{PASSWORD}"));
         if entry["username"] != USERNAME || entry["password"] != PASSWORD || entry["auth"] != auth.as_str() {
-            return Err(Failure::new("the Secret in the cluster does not hold the helper's password"));
+            return Err(Failure::new("the Secret in the cluster does not hold the keyring's password"));
         }
+        say("A second time changes nothing:");
+        self.shell(&format!(
+            "kubectl regcred create regcred --from-keyring --registry={host} || echo \"exit code $?\""
+        ))?;
+        Ok(())
+    }
+
+    fn show_pods(&self) -> Result<()> {
         say("The default service account refers to it; a new pod has the reference:");
         self.shell("kubectl regcred attach regcred serviceaccount/default")?;
-        self.shell(&format!("kubectl run demo --image={REGISTRY}/team/app:1"))?;
+        self.shell(&format!("kubectl run demo --image={}", self.image))?;
         let pod = self.shell("kubectl get pod demo -o jsonpath='{.spec.imagePullSecrets}'")?;
         if !pod.contains("\"regcred\"") {
             return Err(Failure::new("the new pod does not refer to the Secret"));
         }
         self.shell("kubectl regcred detach regcred --everywhere")?;
-        say("A second time changes nothing:");
-        self.shell("kubectl regcred create regcred --from-docker-config || echo \"exit code $?\"")?;
+        Ok(())
+    }
+
+    fn show_rotation(&self) -> Result<()> {
         say("The robot gets a new password. First the plan, which changes nothing:");
         let rotate = format!(
-            "printf %s '{ROTATED}' | kubectl regcred rotate --registry={REGISTRY} -A --docker-username={USERNAME} \
-             --password-stdin"
+            "printf %s '{ROTATED}' | kubectl regcred rotate --registry={} -A --docker-username={USERNAME} \
+             --password-stdin",
+            self.registry.host()
         );
         self.shell(&format!("{rotate} --dry-run=client"))?;
         say("Then every pull secret of the cluster that holds the old one:");
         self.shell(&format!("{rotate} --yes"))?;
-        let config: Value = serde_json::from_str(&self.shell(decode)?).cannot("read the docker config")?;
-        if config["auths"][REGISTRY]["password"] != ROTATED {
+        if self.entry()?["password"] != ROTATED {
             return Err(Failure::new("the Secret in the cluster does not hold the new password"));
         }
         Ok(())
+    }
+
+    /// The registry's entry in the Secret.
+    fn entry(&self) -> Result<Value> {
+        let decode = r"kubectl get secret regcred -o jsonpath='{.data.\.dockerconfigjson}' | base64 -d";
+        let config = config(&self.shell(decode)?)?;
+        Ok(config["auths"][self.registry.host()].clone())
     }
 
     /// Shows a command line, runs it, and returns and shows what it prints.
@@ -101,6 +153,7 @@ impl Demo {
         let output = Command::new("sh")
             .args(["-c", line])
             .env_clear()
+            .envs(self.keyring.variables())
             .env("HOME", self.home.path())
             .env("PATH", &self.path)
             .env("KUBECONFIG", &self.kubeconfig)
@@ -112,6 +165,17 @@ impl Demo {
         eprintln!("{}", text.trim_end());
         if output.status.success() { Ok(text) } else { Err(Failure::new(format!("`{line}` failed"))) }
     }
+}
+
+fn config(text: &str) -> Result<Value> {
+    serde_json::from_str(text).cannot("read the docker config")
+}
+
+/// A folder for its owner alone.
+fn make_private(folder: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).cannot_at("create", folder)
 }
 
 fn say(text: &str) {

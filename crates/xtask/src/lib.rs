@@ -29,6 +29,7 @@ pub mod kubernetes;
 pub mod pass_store;
 pub mod process;
 pub mod progress;
+pub mod registry;
 pub mod secret_service;
 pub mod setup;
 pub mod skips;
