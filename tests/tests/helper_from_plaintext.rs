@@ -87,7 +87,7 @@ fn from_plaintext_to_none(keyring: Keyring) {
     for password in [DOCKERS, PODMANS] {
         assert_no_secret(password, &[&configure, &migrate, &Folder::new(sandbox.root())]);
     }
-    let hosts = registries.each_ref().map(Registry::host);
+    let hosts = registries.each_ref().map(|registry| registry.host());
     let docker = configuration(&world.docker_file);
     assert_eq!(docker["credsStore"], "regcred");
     assert_eq!(docker["auths"], json!({ "old.example": {}, &hosts[0]: {} }));

@@ -83,7 +83,7 @@ fn logout_of_all(client: Client, keyring: Keyring) {
     for registry in &registries {
         client.login(&sandbox, registry, USERNAME, PASSWORD).success();
     }
-    let hosts = registries.each_ref().map(Registry::host);
+    let hosts = registries.each_ref().map(|registry| registry.host());
     assert_eq!(helper.list(&sandbox), json!({ &hosts[0]: USERNAME, &hosts[1]: USERNAME }));
     client.pull(&sandbox, &registries[0], &image).success();
     helper.take_calls();
