@@ -361,7 +361,8 @@ fn the_kernels_keyring_warns_that_it_forgets() {
     let line = ["login", "ghcr.io", "-u", "me", "--password-stdin"];
     let stored = kernel.run(&sandbox, HELPER, line, PASSWORD.as_bytes());
     stored.success().assert_stdout_contains("for ghcr.io in the kernel keyring");
-    assert!(stored.stderr.starts_with("warning: it is gone after a reboot"), "{}", stored.stderr);
+    stored.assert_stderr_contains("warning: in the kernel keyring (DBUS_SESSION_BUS_ADDRESS is not set, ");
+    stored.assert_stderr_contains("it is gone after a reboot");
     let removed = kernel.run(&sandbox, HELPER, ["logout", "ghcr.io"], b"");
     assert_eq!(removed.success().stdout, "removed the login for ghcr.io in the kernel keyring\n");
     assert_eq!(kernel.run(&sandbox, HELPER, ["list"], b"").json(), json!({}));
