@@ -12,6 +12,7 @@
 //! - [`oracle`]: what the kubelet's own code makes of an image and of pull secrets.
 //! - [`helper`]: our credential helper on a keyring of its own, with a trace of what clients ask.
 //! - [`clients`]: docker's CLI and other credential helpers.
+//! - [`doctor`]: a machine for the helper's `doctor`, and what it says of it.
 //! - [`registry`]: a real registry with users and a log.
 //! - [`secret_service`]: a keyring.
 //! - [`schema`]: what scripts are promised of what a command prints.
@@ -30,6 +31,7 @@
 
 pub mod clients;
 pub mod cluster;
+pub mod doctor;
 pub mod fault_proxy;
 pub mod forward_proxy;
 pub mod helper;

@@ -68,6 +68,17 @@ impl ConfigFile {
         None
     }
 
+    /// A copy that a change left when it was killed; the next change removes it.
+    pub(crate) fn left_behind(&self) -> Option<PathBuf> {
+        Some(self.copy()).filter(|copy| copy.symlink_metadata().is_ok())
+    }
+
+    /// Where a new text is written before it takes the file's place.
+    fn copy(&self) -> PathBuf {
+        let name = self.target.file_name().unwrap_or_default().to_string_lossy();
+        self.target.with_file_name(format!(".{name}.regcred-new"))
+    }
+
     /// Puts a new text in the file's place; `false` if somebody else has changed it since it was read.
     fn replace(&self, config: &DockerConfig) -> Result<bool, Failure> {
         let failed = |what: &'static str| {
@@ -75,9 +86,8 @@ impl ConfigFile {
         };
         let folder = self.target.parent().unwrap_or(Path::new("."));
         make_folder(folder).map_err(failed("make the folder of"))?;
-        let name = self.target.file_name().unwrap_or_default().to_string_lossy();
         // Always the same name: what a killed process left is removed here. The lock keeps others of ours out.
-        let temporary = Temporary { path: folder.join(format!(".{name}.regcred-new")) };
+        let temporary = Temporary { path: self.copy() };
         remove(&temporary.path).map_err(failed("remove an old copy of"))?;
         self.write_copy(&temporary.path, config.text()).map_err(failed("write a new copy of"))?;
         let now = read(&self.target).map_err(failed("read"))?;

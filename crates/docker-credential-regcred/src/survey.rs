@@ -97,6 +97,21 @@ impl Survey {
         self.of(Client::Podman).chain(self.of(Client::Docker)).find_map(|file| file.cred_helper(&asked))
     }
 
+    /// The helper that this client's files name for exactly this registry.
+    pub(crate) fn cred_helper(&self, client: Client, key: &str) -> Option<String> {
+        match client {
+            Client::Docker => {
+                self.of(Client::Docker).find_map(|file| file.cred_helper(&docker_lookup_key(key)))
+            }
+            Client::Podman => self.podman_helper(key),
+        }
+    }
+
+    /// The helper that docker asks for every other registry.
+    pub(crate) fn docker_creds_store(&self) -> Option<String> {
+        self.of(Client::Docker).find_map(|file| file.config.creds_store()).filter(|store| !store.is_empty())
+    }
+
     /// The helper that this client asks.
     pub(crate) fn helper(&self, client: Client, key: &str) -> Option<String> {
         match client {

@@ -1,13 +1,18 @@
 //! `doctor`: what is wrong with the keyring, the clients' files and the surroundings, and what to do about it.
 
 mod examine;
+mod files;
+mod findings;
+
+use std::collections::BTreeMap;
 
 use regcred_cli::failure::{Failure, exit};
 use regcred_cli::output;
 use regcred_core::server::shown_key;
 use serde_json::{Value, json};
 
-use self::examine::{Examination, Finding, KeptLogin, Keyring};
+use self::examine::{Examination, KeptLogin, Keyring};
+use self::findings::{Finding, Findings};
 use super::{OUTPUT, wants_json};
 use crate::cli::{Arguments, Command};
 use crate::config_file::ConfigFile;
@@ -36,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
     } else {
         print(&examination)?;
     }
-    Ok(if examination.problems.is_empty() { exit::DONE } else { exit::PROBLEMS })
+    Ok(if examination.findings.problems.is_empty() { exit::DONE } else { exit::PROBLEMS })
 }
 
 fn print(examination: &Examination) -> Result<(), Failure> {
@@ -61,11 +66,19 @@ fn print(examination: &Examination) -> Result<(), Failure> {
             file_line(&file.file)
         ))?;
     }
-    let surroundings = [(examination.is_wsl, "WSL"), (examination.is_ssh, "SSH")];
-    for (_, name) in surroundings.iter().filter(|(is, _)| *is) {
-        output::line(&format!("Within {name}"))?;
+    if examination.is_wsl || examination.is_ssh {
+        output::line("Surroundings")?;
     }
-    for (title, findings) in [("Problems", &examination.problems), ("Notes", &examination.notes)] {
+    for (is_so, name) in [
+        (examination.is_wsl, "WSL, the Windows Subsystem for Linux"),
+        (examination.is_ssh, "a login over SSH"),
+    ] {
+        if is_so {
+            output::line(&format!("  {name}"))?;
+        }
+    }
+    let Findings { problems, notes } = &examination.findings;
+    for (title, findings) in [("Problems", problems), ("Notes", notes)] {
         if !findings.is_empty() {
             output::line(title)?;
         }
@@ -74,7 +87,7 @@ fn print(examination: &Examination) -> Result<(), Failure> {
             output::line(&format!("    remedy: {remedy}"))?;
         }
     }
-    output::note(&match examination.problems.len() {
+    output::note(&match problems.len() {
         0 => "no problems".to_owned(),
         1 => "1 problem".to_owned(),
         many => format!("{many} problems"),
@@ -107,7 +120,10 @@ fn file_line(file: &Result<ConfigFile, Failure>) -> String {
         parts.push(format!("asks {store:?} for every registry"));
     }
     parts.extend(
-        file.config.cred_helpers().into_iter().map(|(key, helper)| format!("asks {helper:?} for {key}")),
+        file.config
+            .cred_helpers()
+            .into_iter()
+            .map(|(key, helper)| format!("asks {helper:?} for {}", shown_key(&key))),
     );
     let count = file.plaintext().len();
     parts.push(match count {
@@ -149,8 +165,8 @@ fn report(examination: &Examination) -> Value {
         "files": examination.survey.files.iter().map(file_report).collect::<Vec<_>>(),
         "wsl": examination.is_wsl,
         "ssh": examination.is_ssh,
-        "problems": findings(&examination.problems),
-        "notes": findings(&examination.notes),
+        "problems": findings(&examination.findings.problems),
+        "notes": findings(&examination.findings.notes),
     })
 }
 
@@ -159,10 +175,12 @@ fn file_report(ClientFile { client, path, file }: &ClientFile) -> Value {
     match file {
         Err(failure) => json!({ "path": path, "clients": client.name(), "error": failure.message }),
         Ok(file) => {
-            let helpers = file.config.cred_helpers();
+            let helpers = file.config.cred_helpers().into_iter();
+            let helpers: BTreeMap<_, _> =
+                helpers.map(|(key, helper)| (shown_key(&key).into_owned(), helper)).collect();
             let is_ours = |helper: &str| helper == HELPER;
             let names_us = file.config.creds_store().as_deref().is_some_and(is_ours)
-                || helpers.iter().any(|(_, helper)| is_ours(helper));
+                || helpers.values().any(|helper| is_ours(helper));
             let plaintext = file.plaintext();
             json!({
                 "path": path,
@@ -171,7 +189,7 @@ fn file_report(ClientFile { client, path, file }: &ClientFile) -> Value {
                 "mode": file.mode().map(|mode| format!("{mode:04o}")),
                 "namesRegcred": names_us,
                 "credsStore": file.config.creds_store(),
-                "credHelpers": helpers.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+                "credHelpers": helpers,
                 "plaintext": plaintext.iter().map(|plain| shown_key(&plain.entry.key)).collect::<Vec<_>>(),
             })
         }

@@ -1,0 +1,301 @@
+//! What is wrong with the files of docker and podman: passwords in plaintext, helpers that are not there, and logins in
+//! the keyring that nobody asks for.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use regcred_core::credential::{Login, expiry};
+use regcred_core::server::{Server, docker_lookup_key, podman_lookup_key, shown_key};
+
+use super::findings::{Findings, command_word};
+use crate::NAME;
+use crate::config_file::ConfigFile;
+use crate::environment::Environment;
+use crate::survey::{Client, ClientFile, HELPER, Plaintext, Survey, is_path};
+
+/// What the files are judged by.
+pub(super) struct Files<'a> {
+    pub(super) survey: &'a Survey,
+    pub(super) environment: &'a Environment,
+    /// The servers that the keyring has a login for.
+    pub(super) servers: Vec<&'a str>,
+    pub(super) is_wsl: bool,
+}
+
+impl Files<'_> {
+    /// Looks at all of them.
+    pub(super) fn examine(&self, findings: &mut Findings) {
+        for ClientFile { client, path, file } in &self.survey.files {
+            match file {
+                Err(failure) => {
+                    let remedy = "mend it, or move it away; its clients can't read it either";
+                    findings.problem("unreadableFile", &failure.message, remedy);
+                }
+                Ok(file) => {
+                    modes(path, file, findings);
+                    self.plaintext(*client, path, file, findings);
+                    self.missing_helpers(*client, path, file, findings);
+                }
+            }
+        }
+        if self.environment.var("DOCKER_AUTH_CONFIG").is_some() {
+            findings.note(
+                "variableOutranks",
+                "DOCKER_AUTH_CONFIG is set: docker looks for passwords there before it asks a helper",
+                "unset DOCKER_AUTH_CONFIG",
+            );
+        }
+        self.clients(findings);
+    }
+
+    fn plaintext(&self, client: Client, path: &Path, file: &ConfigFile, findings: &mut Findings) {
+        let (mut asked, mut unasked) = (Vec::new(), BTreeMap::<Option<String>, Vec<String>>::new());
+        let mut staying = BTreeMap::<&str, Vec<String>>::new();
+        for Plaintext { entry, login } in file.plaintext() {
+            let key = entry.key;
+            let problem = match &login {
+                Ok(login) if has_empty_part(login) => Some("user name or password is empty".to_owned()),
+                Ok(_) => None,
+                Err(problem) => Some(problem.to_string()),
+            };
+            if let Some(problem) = problem {
+                let message = format!("the entry {:?} in {path:?} is no login: {problem}", shown_key(&key));
+                findings.problem("brokenEntry", message, "log in there again, or remove the entry");
+                continue;
+            }
+            let Ok(login) = login else { continue };
+            self.expiry(client, path, &key, &login, findings);
+            if is_path(&key) && self.survey.podman_helper(&key).as_deref() == Some(HELPER) {
+                let host = podman_lookup_key(&key);
+                let message = format!(
+                    "the login for {key:?} in {path:?} is never used by podman and skopeo: they ask this helper for all of \
+                     {host}"
+                );
+                let remedy = format!(
+                    "log in to {host} itself and remove the entry, or let them use it again: {NAME} configure --undo"
+                );
+                findings.problem("shadowed", message, remedy);
+                continue;
+            }
+            match (self.why_it_stays(client, &key, &login), self.survey.helper(client, &key)) {
+                (Some(why), _) => staying.entry(why).or_default().push(key),
+                (None, Some(helper)) if helper == HELPER => asked.push(key),
+                (None, other) => unasked.entry(other).or_default().push(key),
+            }
+        }
+        if !asked.is_empty() {
+            let message = format!("passwords stand in {path:?}, for {}", shown(&asked));
+            findings.problem("plaintext", message, format!("{NAME} migrate"));
+        }
+        for (other, keys) in unasked {
+            let though = other
+                .map(|other| format!("; {} asks {other:?} for them, not this file", client.name()))
+                .unwrap_or_default();
+            let message = format!("passwords stand in {path:?}, for {}{though}", shown(&keys));
+            let configure = self.configure(client, &keys);
+            findings.problem("plaintext", message, format!("{configure} && {NAME} migrate"));
+        }
+        for (why, keys) in staying {
+            let message = format!("passwords stand in {path:?}, for {}, and stay there: {why}", shown(&keys));
+            findings.note("plaintextStays", message, "let them be tokens that may only pull, and that end");
+        }
+    }
+
+    /// Why `migrate` would leave a login where it is.
+    fn why_it_stays(&self, client: Client, key: &str, login: &Login) -> Option<&'static str> {
+        if is_path(key) {
+            Some("podman asks no helper for a path in a registry")
+        } else if Server::parse(key).is_err() {
+            Some("no client asks a helper for such a name")
+        } else if matches!(login, Login::RegistryToken(_)) {
+            Some("helpers keep no registry tokens")
+        } else if client == Client::Podman && self.is_beside_paths(key) {
+            Some("with a helper for the registry, podman would not use the logins for paths in it")
+        } else {
+            None
+        }
+    }
+
+    fn is_beside_paths(&self, key: &str) -> bool {
+        self.survey.podman_helper(key).as_deref() != Some(HELPER) && !self.survey.paths_in(key).is_empty()
+    }
+
+    fn expiry(&self, client: Client, path: &Path, key: &str, login: &Login, findings: &mut Findings) {
+        let secret = match login {
+            Login::Password(credential) => &credential.password,
+            Login::IdentityToken(token) | Login::RegistryToken(token) => token,
+        };
+        let Some(at) = expiry(secret) else { return };
+        let program = if client == Client::Docker { "docker" } else { "podman" };
+        let token = format!("the token for {} in {path:?}", shown_key(key));
+        let again = format!("{program} login {}", command_word(&shown_key(key)));
+        findings.expiry(self.environment.now, at, &token, again);
+    }
+
+    /// The helpers that a file names and that no client could start.
+    fn missing_helpers(&self, client: Client, path: &Path, file: &ConfigFile, findings: &mut Findings) {
+        // podman and skopeo don't look at a credsStore.
+        let store = file.config.creds_store().filter(|_| client == Client::Docker);
+        let mut named: BTreeMap<String, (bool, Vec<String>)> = BTreeMap::new();
+        if let Some(helper) = store {
+            named.entry(helper).or_default().0 = true;
+        }
+        for (key, helper) in file.config.cred_helpers() {
+            named.entry(helper).or_default().1.push(key);
+        }
+        for (helper, (is_store, keys)) in named {
+            let is_there = || self.environment.find_program(&format!("docker-credential-{helper}")).is_some();
+            // Without our own, there is another problem.
+            if helper.is_empty() || helper == HELPER || is_there() {
+                continue;
+            }
+            // Others are never looked up, and `configure` would name the one that is.
+            let keys: Vec<_> = keys.into_iter().filter(|key| is_looked_up(client, key)).collect();
+            let mut commands = Vec::new();
+            if is_store {
+                commands.push(format!("{NAME} configure {} --force", flag(client)));
+            }
+            if !keys.is_empty() {
+                commands.push(self.configure(client, &keys));
+            }
+            let instead = if commands.is_empty() {
+                "or remove what names it there".to_owned()
+            } else {
+                format!("or take its place: {}", commands.join(" && "))
+            };
+            let is_of_windows = ["desktop", "desktop.exe", "wincred.exe"].contains(&helper.as_str());
+            let remedy = if self.is_wsl && is_of_windows {
+                format!(
+                    "it is a program of Windows, which WSL finds only if Windows' PATH is on its own; mend that, {instead}"
+                )
+            } else {
+                format!("install it, {instead}")
+            };
+            let message = format!("{path:?} names docker-credential-{helper}, which is not on PATH");
+            findings.problem("helperMissing", message, remedy);
+        }
+    }
+
+    /// Whether those who could ask us do.
+    fn clients(&self, findings: &mut Findings) {
+        let asks = |(_, file): (&ClientFile, &ConfigFile)| {
+            file.config.creds_store().as_deref() == Some(HELPER)
+                || file.config.cred_helpers().iter().any(|(_, helper)| helper == HELPER)
+        };
+        if !self.survey.readable().any(asks) {
+            let message = "no file of docker or podman names this helper, so nobody asks it";
+            return findings.problem("notConfigured", message, self.first_configuration());
+        }
+        for (client, is_used, verb) in [
+            (Client::Docker, self.survey.has_docker(self.environment), "does"),
+            (Client::Podman, self.survey.has_podman(self.environment), "do"),
+        ] {
+            let unasked = self.unasked(client);
+            if is_used && !unasked.is_empty() {
+                let message = format!(
+                    "{} {verb} not ask this helper for {}, though the keyring has a login",
+                    client.name(),
+                    shown(&unasked)
+                );
+                findings.problem("notAsked", message, self.configure(client, &unasked));
+            }
+        }
+    }
+
+    fn first_configuration(&self) -> String {
+        if let Some(other) = self.survey.docker_creds_store() {
+            let is_there = self.environment.find_program(&format!("docker-credential-{other}")).is_some();
+            let copy = if is_there {
+                format!("{NAME} migrate --from-helper {} && ", command_word(&other))
+            } else {
+                String::new()
+            };
+            return format!("{copy}{NAME} configure --force");
+        }
+        let knows_a_registry = !self.servers.is_empty()
+            || self.survey.readable().any(|(_, file)| !file.config.entries().is_empty());
+        if knows_a_registry || self.survey.has_docker(self.environment) {
+            return format!("{NAME} configure");
+        }
+        if self.survey.has_podman(self.environment) {
+            return format!("name the registries, as in: {NAME} configure --podman --registry ghcr.io");
+        }
+        format!("{NAME} configure")
+    }
+
+    /// The registries with a login in the keyring that a client would not look for there.
+    fn unasked(&self, client: Client) -> Vec<String> {
+        let is_asked = |server: &str| self.survey.helper(client, server).as_deref() == Some(HELPER);
+        let servers = self.servers.iter().filter(|server| Server::parse(server).is_ok());
+        let mut unasked: Vec<_> = servers.map(|server| docker_lookup_key(server)).collect();
+        unasked.retain(|server| {
+            !is_asked(server) && (client == Client::Docker || !self.is_beside_paths(server))
+        });
+        unasked.sort();
+        unasked.dedup();
+        unasked
+    }
+
+    /// The command that makes a client ask this helper for these keys.
+    fn configure(&self, client: Client, keys: &[String]) -> String {
+        let mut command = format!("{NAME} configure {}", flag(client));
+        let others: Vec<_> = keys.iter().filter(|key| self.survey.helper(client, key).is_some()).collect();
+        for key in &others {
+            command.push_str(" --registry ");
+            command.push_str(&command_word(&docker_lookup_key(key)));
+        }
+        if others.iter().any(|key| self.survey.cred_helper(client, key).is_some()) {
+            command.push_str(" --force");
+        }
+        command
+    }
+}
+
+/// Passwords that others can get at, and what an interrupted change may have left.
+fn modes(path: &Path, file: &ConfigFile, findings: &mut Findings) {
+    if let (false, Some(mode)) = (file.plaintext().is_empty(), file.mode())
+        && mode & 0o077 != 0
+    {
+        let message = format!("{path:?} holds passwords, and its mode {mode:04o} lets others at them");
+        findings.problem(
+            "readableByOthers",
+            message,
+            format!("chmod 600 {}", command_word(&path.display().to_string())),
+        );
+    }
+    if let Some(left) = file.left_behind() {
+        let message = format!("{left:?} may hold passwords: a change that was interrupted has left it");
+        findings.problem(
+            "leftBehind",
+            message,
+            format!("rm -f {}", command_word(&left.display().to_string())),
+        );
+    }
+}
+
+fn has_empty_part(login: &Login) -> bool {
+    match login {
+        Login::Password(credential) => credential.username.is_empty() || credential.password.is_empty(),
+        Login::IdentityToken(token) | Login::RegistryToken(token) => token.is_empty(),
+    }
+}
+
+/// Whether a client looks for a helper under exactly this key.
+fn is_looked_up(client: Client, key: &str) -> bool {
+    let asked = match client {
+        Client::Docker => docker_lookup_key(key),
+        Client::Podman => podman_lookup_key(key),
+    };
+    Server::parse(key).is_ok() && asked == key
+}
+
+fn flag(client: Client) -> &'static str {
+    match client {
+        Client::Docker => "--docker",
+        Client::Podman => "--podman",
+    }
+}
+
+fn shown(keys: &[String]) -> String {
+    keys.iter().map(|key| shown_key(key)).collect::<Vec<_>>().join(", ")
+}

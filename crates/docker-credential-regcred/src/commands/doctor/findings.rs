@@ -1,0 +1,71 @@
+//! What a person should know, and what to do about it.
+
+use chrono::{DateTime, Utc};
+use regcred_core::credential::EXPIRES_SOON;
+
+/// Something that a person should know.
+#[derive(Debug)]
+pub(super) struct Finding {
+    /// What scripts call it.
+    pub(super) code: &'static str,
+    /// What it is, without a final stop.
+    pub(super) message: String,
+    /// What to do about it: a command, or words.
+    pub(super) remedy: String,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// What is wrong.
+    pub(super) problems: Vec<Finding>,
+    /// What is as it should be and may still surprise.
+    pub(super) notes: Vec<Finding>,
+}
+
+impl Findings {
+    pub(super) fn problem(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.problems.push(Finding { code, message: message.into(), remedy: remedy.into() });
+    }
+
+    pub(super) fn note(&mut self, code: &'static str, message: impl Into<String>, remedy: impl Into<String>) {
+        self.notes.push(Finding { code, message: message.into(), remedy: remedy.into() });
+    }
+
+    /// That a token's time is over, or soon will be.
+    pub(super) fn expiry(&mut self, now: DateTime<Utc>, at: DateTime<Utc>, token: &str, remedy: String) {
+        if at <= now {
+            self.problem("expired", format!("{token} expired at {at:?}"), remedy);
+        } else if at - now <= EXPIRES_SOON {
+            self.note("expiring", format!("{token} expires at {at:?}"), remedy);
+        }
+    }
+}
+
+/// A word of a command line, as a shell reads it.
+pub(super) fn command_word(text: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@%+=,".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::command_word;
+
+    #[test]
+    fn a_word_is_quoted_if_a_shell_would_read_more_into_it() {
+        assert_eq!(command_word("/home/me/.docker/config.json"), "/home/me/.docker/config.json");
+        assert_eq!(command_word("/home/my files/$(x)"), "'/home/my files/$(x)'");
+        assert_eq!(command_word("it's"), "'it'\\''s'");
+        assert_eq!(command_word(""), "''");
+        assert_eq!(command_word("[::1]:5000"), "'[::1]:5000'");
+    }
+}
