@@ -93,10 +93,10 @@ fn docker_asks_for_everything_and_nothing_else_of_its_file_changes() {
     assert_eq!(text(&file), expected);
     assert_eq!(mode(&file), 0o640);
 
-    // The copy is for its owner alone, and has no password, because that is still where it was.
+    // The backup is for its owner alone, and has nothing of the file but what changes.
     assert_eq!(mode(&backup(&file)), 0o600);
-    assert_eq!(value(&backup(&file))["auths"], json!({ "ghcr.io": {} }));
-    assert_eq!(value(&backup(&file))["HttpHeaders"], json!({ "User-Agent": "x" }));
+    let members: Vec<_> = value(&backup(&file)).as_object().unwrap().keys().cloned().collect();
+    assert_eq!(members, ["regcredUndo"]);
     assert_no_secret(PASSWORD, &[&dry, &done, &Folder::new(sandbox.root()).except(&file)]);
 
     let before = (files(&sandbox), file.metadata().unwrap().ino(), file.metadata().unwrap().mtime_nsec());
@@ -113,6 +113,12 @@ fn docker_asks_for_everything_and_nothing_else_of_its_file_changes() {
     assert_eq!(files(&sandbox), [(file.clone(), CONFIG.to_owned())]);
     assert_eq!(mode(&file), 0o640);
     configure(&sandbox, &["--undo"]).success().assert_stdout_contains("nothing to undo");
+    configure(&sandbox, &["--docker"]).success();
+    fs::remove_file(backup(&file)).unwrap();
+    let unknown = configure(&sandbox, &["--undo"]);
+    unknown
+        .success()
+        .assert_stderr_contains("names this helper, and there is no backup of what it said before");
 }
 
 #[test]
@@ -159,9 +165,9 @@ fn single_registries_leave_the_others_to_who_has_them() {
     configure(&sandbox, &["--registry=GHCR.io", "--registry=docker.io"]).success();
     assert_eq!(
         value(&file),
-        json!({ "credsStore": "pass", "credHelpers": { "quay.io": "other", "GHCR.io": "regcred", "https://index.docker.io/v1/": "regcred" } })
+        json!({ "credsStore": "pass", "credHelpers": { "quay.io": "other", "ghcr.io": "regcred", "https://index.docker.io/v1/": "regcred" } })
     );
-    assert_eq!(value(&auth_file), json!({ "credHelpers": { "GHCR.io": "regcred", "docker.io": "regcred" } }));
+    assert_eq!(value(&auth_file), json!({ "credHelpers": { "ghcr.io": "regcred", "docker.io": "regcred" } }));
     configure(&sandbox, &["--undo", "--docker"]).success();
     assert_eq!(text(&file), before);
     assert!(auth_file.exists());
@@ -229,8 +235,108 @@ fn a_path_in_any_file_that_podman_reads_counts() {
     configure(&sandbox, &["--podman", "--registry=ghcr.io"])
         .assert_code(8)
         .assert_stderr_contains("ghcr.io/team");
-    // docker has no logins for paths, and its credsStore is nothing to podman.
+    // docker takes it for a login to all of the registry, and would not look at it any more.
+    let hidden = configure(&sandbox, &["--docker"]);
+    hidden.assert_code(8).assert_stderr_contains("docker uses the login for \"ghcr.io/team\"");
+    hidden.assert_stderr_contains("log in to ghcr.io itself first: docker login ghcr.io");
+    configure(&sandbox, &["--docker", "--registry=quay.io"]).success();
+    // As it says.
+    let both = json!({ "auths": { "ghcr.io/team": { "auth": "dTpw" }, "ghcr.io": { "auth": "dTpw" } } });
+    sandbox.write(".docker/config.json", both.to_string());
     configure(&sandbox, &["--docker"]).success();
+}
+
+#[test]
+fn what_the_keyring_cant_have_is_not_hidden_from_docker() {
+    let (sandbox, _service) = home();
+    let before = json!({ "auths": { "a.example": { "registrytoken": PASSWORD } } }).to_string();
+    let file = sandbox.write(".docker/config.json", &before);
+    let refused = configure(&sandbox, &["--docker"]);
+    refused.assert_code(8).assert_stderr_contains("docker uses the registry token for \"a.example\"");
+    assert_eq!(text(&file), before);
+    configure(&sandbox, &["--docker", "--registry=b.example"]).success();
+    assert_no_secret(PASSWORD, &[&refused]);
+
+    // An empty name in credHelpers means the file, for good.
+    let exempt =
+        json!({ "auths": { "a.example": { "registrytoken": "t" } }, "credHelpers": { "a.example": "" } });
+    sandbox.write(".docker/config.json", exempt.to_string());
+    configure(&sandbox, &["--docker"]).success();
+}
+
+#[test]
+fn different_logins_that_would_be_one_are_told_before() {
+    let (mut sandbox, _service) = home();
+    let config = |auth: &str| json!({ "auths": { "ghcr.io": { "auth": auth } } }).to_string();
+    sandbox.write(".docker/config.json", config("bWU6b25l"));
+    let auth_file = sandbox.write("auth.json", config("bWU6dHdv"));
+    sandbox.set("REGISTRY_AUTH_FILE", &auth_file);
+    let refused = configure(&sandbox, &[]);
+    refused.assert_code(8).assert_stderr_contains("there are different logins for ghcr.io in ");
+    configure(&sandbox, &["--registry=quay.io"]).success();
+    configure(&sandbox, &["--undo"]).success();
+    fs::write(&auth_file, config("bWU6b25l")).unwrap();
+    configure(&sandbox, &[]).success();
+}
+
+#[test]
+fn one_file_of_two_clients_is_one() {
+    let (mut sandbox, _service) = home();
+    let file = sandbox
+        .write(".docker/config.json", json!({ "auths": { "ghcr.io": { "auth": "bWU6cHc=" } } }).to_string());
+    symlink(&file, sandbox.home().join("auth.json")).unwrap();
+    sandbox.set("REGISTRY_AUTH_FILE", sandbox.home().join("auth.json"));
+    let done = configure(&sandbox, &[]);
+    done.success();
+    assert_eq!(value(&file)["credsStore"], "regcred");
+    assert_eq!(value(&file)["credHelpers"], json!({ "ghcr.io": "regcred" }));
+    sandbox.run(HELPER, ["migrate"]).success().assert_stderr_contains("1 moved");
+    assert_eq!(value(&file)["auths"], json!({ "ghcr.io": {} }));
+    let undone = configure(&sandbox, &["--undo"]);
+    undone.success().assert_stderr_contains(
+        "the logins for ghcr.io stay in the keyring, where docker and podman don't look",
+    );
+    assert_eq!(value(&file), json!({ "auths": { "ghcr.io": {} } }));
+}
+
+#[test]
+fn without_a_keyring_nothing_is_changed() {
+    let (mut sandbox, service) = home();
+    drop(service);
+    sandbox.set("REGCRED_STORE", "secret-service");
+    let refused = configure(&sandbox, &["--docker"]);
+    refused.assert_code(7).assert_stderr_contains("pulls would fail until there is a keyring");
+    assert!(files(&sandbox).is_empty());
+    configure(&sandbox, &["--docker", "--force"]).success();
+}
+
+#[test]
+fn a_key_with_a_password_in_it_is_shown_without() {
+    let (sandbox, _service) = home();
+    let key = format!("https://me:{}@weird.example", "hunter2hunter2");
+    sandbox.write(".docker/config.json", json!({ "auths": { key: { "auth": "bWU6cHc=" } } }).to_string());
+    let mut outputs = vec![
+        configure(&sandbox, &["--docker"]),
+        sandbox.run(HELPER, ["migrate"]),
+        sandbox.run(HELPER, ["doctor"]),
+    ];
+    outputs.push(configure(&sandbox, &["--undo"]));
+    for output in &outputs {
+        assert_no_secret("hunter2hunter2", &[output]);
+    }
+    outputs[1].assert_stdout_contains("\"https://[redacted]@weird.example\" stays in ");
+}
+
+#[test]
+fn a_folder_that_can_t_be_written_to_stops_it_with_what_was_done() {
+    let (mut sandbox, _service) = home();
+    sandbox.write(".docker/config.json", "{}");
+    // Not even root can make a folder where a file is.
+    let blocker = sandbox.write("blocker", "");
+    sandbox.set("REGISTRY_AUTH_FILE", blocker.join("auth.json"));
+    let failed = configure(&sandbox, &["--registry=ghcr.io"]);
+    failed.assert_code(1).assert_stderr_contains("Not a directory");
+    assert_eq!(failed.stdout, "", "nothing that was not done is shown as done");
 }
 
 #[test]
@@ -377,6 +483,8 @@ fn wrong_usage_is_told_without_a_secret() {
         (&["hunter2"], "it takes no arguments"),
         (&["--undo", "--registry=ghcr.io"], "it takes no --registry"),
         (&["--registry"], "--registry lacks its value"),
+        (&["--registry", "--dry-run"], "--registry lacks its value"),
+        (&["--registry=a..b"], "a part of its name is empty"),
         (&["--podman"], "none is known yet"),
     ] {
         let refused = configure(&sandbox, arguments);

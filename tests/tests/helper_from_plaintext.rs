@@ -145,7 +145,7 @@ fn a_login_for_a_path_goes_on_working_where_it_is() {
     sandbox.run(HELPER, ["configure", "--podman", &format!("--registry={host}")]).assert_code(8);
     sandbox.run(HELPER, ["configure", "--podman", "--registry=other.example"]).success();
     let migrate = sandbox.run(HELPER, ["migrate"]);
-    migrate.success().assert_stdout_contains("for which podman asks no helper");
+    migrate.success().assert_stdout_contains("podman asks no helper for a path in a registry");
     assert!(fs::read_to_string(&auth_file).unwrap().contains(&format!("\"{host}/team\"")));
     assert_ne!(fs::read_to_string(&auth_file).unwrap(), before);
     let readers = registry.readers("team/app").len();

@@ -361,7 +361,9 @@ fn the_kernels_keyring_warns_that_it_forgets() {
     let line = ["login", "ghcr.io", "-u", "me", "--password-stdin"];
     let stored = kernel.run(&sandbox, HELPER, line, PASSWORD.as_bytes());
     stored.success().assert_stdout_contains("for ghcr.io in the kernel keyring");
-    stored.assert_stderr_contains("warning: in the kernel keyring (DBUS_SESSION_BUS_ADDRESS is not set, ");
+    stored.assert_stderr_contains(
+        "warning: the kernel keyring does not last (DBUS_SESSION_BUS_ADDRESS is not set, ",
+    );
     stored.assert_stderr_contains("it is gone after a reboot");
     let removed = kernel.run(&sandbox, HELPER, ["logout", "ghcr.io"], b"");
     assert_eq!(removed.success().stdout, "removed the login for ghcr.io in the kernel keyring\n");

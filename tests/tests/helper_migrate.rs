@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,6 +33,13 @@ fn home() -> (Sandbox, SecretService) {
 
 fn auth_file(sandbox: &Sandbox) -> PathBuf {
     sandbox.home().join("auth.json")
+}
+
+/// podman, which reads docker's passwords too, asks us for these registries.
+fn podman_asks(sandbox: &Sandbox, registries: &[&str]) {
+    let helpers: serde_json::Map<_, _> =
+        registries.iter().map(|registry| ((*registry).to_owned(), Value::from("regcred"))).collect();
+    fs::write(auth_file(sandbox), json!({ "credHelpers": helpers }).to_string()).unwrap();
 }
 
 fn run(sandbox: &Sandbox, command: &str, arguments: &[&str]) -> Output {
@@ -79,6 +86,7 @@ fn passwords_move_and_everything_else_stays() {
     };
     let before = text(&format!("\n\t\t\t\"auth\": \"{auth}\"\n\t\t"));
     let file = sandbox.write(".docker/config.json", &before);
+    podman_asks(&sandbox, &["GHCR.io"]);
 
     let dry = run(&sandbox, "migrate", &["--dry-run"]);
     dry.success()
@@ -116,13 +124,16 @@ fn what_no_client_would_find_in_the_keyring_stays() {
     refused.assert_stderr_contains("docker-credential-regcred configure --docker, with --registry ghcr.io");
     assert_eq!((value(&file), value(&auth_file(&sandbox)), list(&sandbox)), (config, podman, json!({})));
 
-    // As it says.
+    // docker's part of it. podman reads docker's file too, but knows no credsStore.
     run(&sandbox, "configure", &["--docker"]).success();
     let rest = run(&sandbox, "migrate", &[]);
     rest.assert_code(8)
+        .assert_stderr_contains("0 moved to the Secret Service, 0 there already, 0 stay, 2 not moved");
+    rest.assert_stderr_contains("configure --podman, with --registry ghcr.io for this one alone");
+    run(&sandbox, "configure", &["--podman", "--registry=ghcr.io"]).success();
+    let rest = run(&sandbox, "migrate", &[]);
+    rest.assert_code(8)
         .assert_stderr_contains("1 moved to the Secret Service, 0 there already, 0 stay, 1 not moved");
-    // podman reads docker's file too, but knows no credsStore.
-    rest.assert_stderr_contains("for ghcr.io, run: docker-credential-regcred configure --podman");
     assert_eq!(list(&sandbox), json!({ "ghcr.io": "me" }));
     run(&sandbox, "migrate", &["--force"]).success();
     assert_eq!(list(&sandbox), json!({ "ghcr.io": "me", "quay.io": "me" }));
@@ -144,8 +155,8 @@ fn what_helpers_are_never_asked_for_stays_and_is_told() {
     fs::write(auth_file(&sandbox), before.to_string()).unwrap();
     let done = run(&sandbox, "migrate", &[]);
     done.success().assert_stdout_contains("\"ghcr.io/team\" stays in ");
-    done.assert_stdout_contains("it is for a path in a registry, for which podman asks no helper");
-    done.assert_stdout_contains("it is a registry token, which helpers don't keep");
+    done.assert_stdout_contains("podman asks no helper for a path in a registry");
+    done.assert_stdout_contains("helpers keep no registry tokens");
     done.assert_stdout_contains("\"*.example\" stays in ");
     done.assert_stderr_contains("1 moved to the Secret Service, 0 there already, 3 stay, 0 not moved");
     let mut expected = before;
@@ -188,12 +199,13 @@ fn what_the_keyring_holds_is_not_replaced_unless_told_to() {
     let (sandbox, _service) = home();
     let config = json!({ "auths": { "ghcr.io": entry("me", PASSWORD), "quay.io": entry("me", PASSWORD), "same.example": entry("me", PASSWORD) }, "credsStore": "regcred" });
     let file = sandbox.write(".docker/config.json", config.to_string());
+    podman_asks(&sandbox, &["ghcr.io", "quay.io", "same.example"]);
     store(&sandbox, "https://ghcr.io", "me", "newer");
     store(&sandbox, "quay.io", "other", "newer");
     store(&sandbox, "same.example", "me", PASSWORD);
     let refused = run(&sandbox, "migrate", &[]);
     refused.assert_code(8).assert_stderr_contains(
-        "the keyring holds another password; replace it with --force, or remove this entry",
+        "the keyring holds another password; replace it with --replace, or remove this entry",
     );
     refused.assert_stderr_contains("the keyring holds a login of another user, \"other\"");
     refused.assert_stdout_contains("\"same.example\" (user \"me\") is in the keyring already; blanked in ");
@@ -201,7 +213,7 @@ fn what_the_keyring_holds_is_not_replaced_unless_told_to() {
     let mut expected = config;
     expected["auths"]["same.example"] = json!({});
     assert_eq!(value(&file), expected);
-    let forced = run(&sandbox, "migrate", &["--force", "--registry=ghcr.io"]);
+    let forced = run(&sandbox, "migrate", &["--replace", "--registry=ghcr.io"]);
     forced.success();
     assert_eq!(get(&sandbox, "ghcr.io"), pair("me", PASSWORD));
     assert_eq!(list(&sandbox), json!({ "ghcr.io": "me", "quay.io": "other", "same.example": "me" }));
@@ -213,8 +225,7 @@ fn of_different_logins_for_one_registry_none_is_moved() {
     let (sandbox, _service) = home();
     let config = json!({ "auths": { "ghcr.io": entry("me", PASSWORD), "https://ghcr.io/v1/": entry("me", "old") }, "credsStore": "regcred" });
     let file = sandbox.write(".docker/config.json", config.to_string());
-    let podman =
-        json!({ "auths": { "quay.io": entry("robot", PASSWORD) }, "credHelpers": { "quay.io": "regcred" } });
+    let podman = json!({ "auths": { "quay.io": entry("robot", PASSWORD) }, "credHelpers": { "quay.io": "regcred", "ghcr.io": "regcred" } });
     fs::write(auth_file(&sandbox), podman.to_string()).unwrap();
     let refused = run(&sandbox, "migrate", &[]);
     refused.assert_code(8).assert_stderr_contains(
@@ -271,6 +282,7 @@ fn an_entry_that_cant_be_read_is_told_and_left() {
     let (sandbox, _service) = home();
     let text = r#"{"auths":{"a.example":{"auth":"hunter2!"},"b.example":{"auth":"bWU6"},"c.example":"hunter2","d.example":{"auth":"bWU6cHc="}},"credsStore":"regcred"}"#;
     let file = sandbox.write(".docker/config.json", text);
+    podman_asks(&sandbox, &["a.example", "b.example", "c.example", "d.example"]);
     let done = run(&sandbox, "migrate", &[]);
     done.assert_code(1)
         .assert_stderr_contains("line 1, column 31: `auth` is not standard base64 of `user:password`");
@@ -342,6 +354,7 @@ fn a_keyring_that_does_not_take_it_leaves_the_plaintext() {
     let config =
         json!({ "auths": { "ghcr.io": entry("me", PASSWORD) }, "credsStore": "regcred" }).to_string();
     let file = sandbox.write(".docker/config.json", &config);
+    podman_asks(&sandbox, &["ghcr.io"]);
     service.lock().unwrap();
     let locked = run(&sandbox, "migrate", &[]);
     locked.assert_code(7).assert_stderr_contains("the keyring is locked; unlock it");
@@ -364,6 +377,7 @@ fn killed_at_any_moment_no_password_is_lost_and_the_next_run_finishes() {
         .collect();
     let config = json!({ "auths": auths, "credsStore": "regcred" }).to_string();
     let file = sandbox.write(".docker/config.json", &config);
+    podman_asks(&sandbox, &registries.iter().map(String::as_str).collect::<Vec<_>>());
     let is_blank = |registry: &str| value(&file)["auths"][registry] == json!({});
     let (mut cut_short, mut round) = (0, 0);
     // Each round is given a little longer, until one gets through.
@@ -381,7 +395,7 @@ fn killed_at_any_moment_no_password_is_lost_and_the_next_run_finishes() {
             assert!(!is_blank(registry) || kept.get(registry).is_some(), "{registry} is lost");
         }
         round += 1;
-        assert!(round < 1000);
+        assert!(round < 200);
     }
     assert!(cut_short > 3, "{cut_short} of {round} runs were cut short");
     for registry in &registries {
@@ -403,7 +417,9 @@ fn what_was_logged_in_meanwhile_is_not_blanked() {
     lock.lock().unwrap();
     let mut command = sandbox.command(HELPER, ["migrate"]);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
     while list(&sandbox) == json!({}) {
+        assert!(Instant::now() < deadline, "it does not store");
         std::thread::sleep(Duration::from_millis(10));
     }
     fs::write(&file, config("new").to_string()).unwrap();
@@ -415,4 +431,92 @@ fn what_was_logged_in_meanwhile_is_not_blanked() {
     assert_eq!(value(&file), config("new"));
     let gone = sandbox.run_with_stdin(HELPER, ["get"], b"unknown.example");
     assert_eq!(gone.stdout, NOT_FOUND);
+}
+
+#[test]
+fn an_entry_with_several_secrets_loses_none() {
+    let (sandbox, _service) = home();
+    let text = json!({
+        "auths": {
+            "a.example": { "auth": STANDARD.encode("me:one"), "password": "two" },
+            "b.example": { "auth": STANDARD.encode("me:one"), "identitytoken": "token" },
+        },
+        "credsStore": "regcred",
+    });
+    let file = sandbox.write(".docker/config.json", text.to_string());
+    podman_asks(&sandbox, &["a.example", "b.example"]);
+    let refused = run(&sandbox, "migrate", &[]);
+    refused
+        .assert_code(1)
+        .assert_stderr_contains("it holds several passwords or tokens, and the keyring keeps one");
+    assert_eq!((value(&file), list(&sandbox)), (text, json!({})));
+}
+
+#[test]
+fn a_password_that_nobody_reads_is_told() {
+    let (sandbox, _service) = home();
+    let auth = STANDARD.encode(format!("me:{PASSWORD}"));
+    let text =
+        format!(r#"{{"auths":{{"ghcr.io":{{"auth":"{auth}"}}}},"auths":null,"credsStore":"regcred"}}"#);
+    sandbox.write(".docker/config.json", text);
+    let told = run(&sandbox, "migrate", &[]);
+    told.assert_code(1)
+        .assert_stderr_contains("nobody reads it, because something later in the file takes its place");
+    let doctor = run(&sandbox, "doctor", &[]);
+    doctor.assert_code(3).assert_stdout_contains("a password for \"ghcr.io\" stands in ");
+    assert_no_secret(PASSWORD, &[&told, &doctor]);
+}
+
+#[test]
+fn what_docker_reads_from_its_file_by_name_stays() {
+    let (sandbox, _service) = home();
+    let config = json!({ "auths": { "ghcr.io": entry("me", PASSWORD) }, "credsStore": "regcred", "credHelpers": { "ghcr.io": "" } });
+    let file = sandbox.write(".docker/config.json", config.to_string());
+    podman_asks(&sandbox, &["ghcr.io"]);
+    run(&sandbox, "migrate", &[])
+        .assert_code(8)
+        .assert_stderr_contains("docker does not ask this helper for it");
+    assert_eq!(value(&file), config);
+    run(&sandbox, "configure", &["--docker", "--registry=ghcr.io"]).success();
+    run(&sandbox, "migrate", &[]).success();
+    assert_eq!(get(&sandbox, "ghcr.io"), pair("me", PASSWORD));
+}
+
+#[test]
+fn the_copy_that_a_killed_run_left_goes() {
+    let (sandbox, _service) = home();
+    let file = sandbox.write(".docker/config.json", json!({ "credsStore": "regcred" }).to_string());
+    let left = sandbox.write(
+        ".docker/.config.json.regcred-new",
+        json!({ "auths": { "ghcr.io": entry("me", PASSWORD) } }).to_string(),
+    );
+    run(&sandbox, "doctor", &[])
+        .assert_code(3)
+        .assert_stdout_contains(".config.json.regcred-new\" may hold passwords");
+    run(&sandbox, "migrate", &["--dry-run"]).success();
+    assert!(left.exists());
+    run(&sandbox, "migrate", &[]).success();
+    assert!(!left.exists() && file.exists());
+}
+
+#[test]
+fn two_at_once_are_fine() {
+    let (sandbox, _service) = home();
+    let registries: Vec<String> = (0..10).map(|number| format!("r{number}.example")).collect();
+    let auths: serde_json::Map<_, _> =
+        registries.iter().map(|registry| (registry.clone(), entry("me", PASSWORD))).collect();
+    sandbox.write(".docker/config.json", json!({ "auths": auths, "credsStore": "regcred" }).to_string());
+    podman_asks(&sandbox, &registries.iter().map(String::as_str).collect::<Vec<_>>());
+    let children: Vec<_> = (0..4)
+        .map(|_| {
+            let mut command = sandbox.command(HELPER, ["migrate"]);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(list(&sandbox).as_object().unwrap().len(), registries.len());
+    assert_no_secret(PASSWORD, &[&Folder::new(sandbox.root())]);
 }

@@ -4,7 +4,7 @@
 //! of the program.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
 use lexopt::Arg;
@@ -133,8 +133,12 @@ pub fn parse(
             found.flags.push(option.long);
             continue;
         }
-        let value =
-            parser.value().map_err(|_| wrong(command, &format!("--{} lacks its value", option.long)))?;
+        let value = match parser.optional_value() {
+            Some(value) => Some(value),
+            // A value that looks like an option is one: somebody forgot the value.
+            None => parser.value().ok().filter(|value| !command.has_option(value)),
+        };
+        let value = value.ok_or_else(|| wrong(command, &format!("--{} lacks its value", option.long)))?;
         found.values.entry(option.long).or_default().push(value);
     }
 }
@@ -148,6 +152,13 @@ impl Command {
     /// All its options, `--help` among them.
     pub fn options(&self) -> impl Iterator<Item = &CommandOption> {
         self.options.iter().chain([&HELP])
+    }
+
+    /// Whether a word is an option, or looks like one.
+    fn has_option(&self, word: &OsStr) -> bool {
+        let is_short =
+            |option: &CommandOption| option.short.is_some_and(|letter| *word == *format!("-{letter}"));
+        word.as_encoded_bytes().starts_with(b"--") || self.options().any(is_short)
     }
 
     /// The line that says how it is used.
@@ -259,7 +270,13 @@ mod tests {
 
     #[test]
     fn a_wrong_line_is_told_without_what_may_be_a_password() {
-        for line in [&["--quiet=hunter2"][..], &["--password", "hunter2"], &["-phunter2"], &["--user"]] {
+        for line in [
+            &["--quiet=hunter2"][..],
+            &["--password", "hunter2"],
+            &["-phunter2"],
+            &["--user"],
+            &["--user", "--quiet"],
+        ] {
             let failure = arguments(line).unwrap_err();
             assert_eq!(failure.code, 2);
             assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");

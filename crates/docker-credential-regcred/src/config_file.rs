@@ -1,7 +1,7 @@
 //! A client's file, replaced as a whole or not at all.
 //!
-//! docker and podman write such a file anew as a whole, take no lock, and rename it into place; so do we, and look just
-//! before the renaming whether theirs came first.
+//! docker and podman write such a file anew as a whole, take no lock, and rename it into place; so do we. Where the
+//! system can exchange two files, theirs is never lost: what was there is looked at again after the exchange.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
@@ -81,26 +81,68 @@ impl ConfigFile {
 
     /// Puts a new text in the file's place; `false` if somebody else has changed it since it was read.
     fn replace(&self, config: &DockerConfig) -> Result<bool, Failure> {
-        let failed = |what: &'static str| {
-            move |error: io::Error| cannot(what, &self.path, &error).hint("nothing was changed")
-        };
+        let failed = |what: &'static str| move |error: io::Error| self.cannot(what, &error);
         let folder = self.target.parent().unwrap_or(Path::new("."));
         make_folder(folder).map_err(failed("make the folder of"))?;
         // Always the same name: what a killed process left is removed here. The lock keeps others of ours out.
         let temporary = Temporary { path: self.copy() };
         remove(&temporary.path).map_err(failed("remove an old copy of"))?;
         self.write_copy(&temporary.path, config.text()).map_err(failed("write a new copy of"))?;
-        let now = read(&self.target).map_err(failed("read"))?;
-        let is_unchanged = match (&self.found, &now) {
+        if !self.is_unchanged(&self.target).map_err(failed("read"))? {
+            return Ok(false);
+        }
+        if !self.exchange(&temporary.path).map_err(failed("replace"))? {
+            fs::rename(&temporary.path, &self.target).map_err(failed("replace"))?;
+        } else if !self.is_unchanged(&temporary.path).map_err(failed("read"))? {
+            // A client was faster: what we have in hand is its new file.
+            fs::rename(&temporary.path, &self.target).map_err(failed("put back what a client wrote into"))?;
+            return Ok(false);
+        }
+        sync_folder(folder).map_err(failed("make sure of"))?;
+        Ok(true)
+    }
+
+    /// Whether a file holds what was read; if nothing was there to read, whether there still is nothing.
+    fn is_unchanged(&self, path: &Path) -> io::Result<bool> {
+        Ok(match (&self.found, &read(path)?) {
             (None, None) => true,
             (Some(before), Some(now)) => before.bytes == now.bytes,
             _ => false,
-        };
-        if is_unchanged {
-            fs::rename(&temporary.path, &self.target).map_err(failed("replace"))?;
-            sync_folder(folder).map_err(failed("make sure of"))?;
+        })
+    }
+
+    /// Puts the copy in the file's place and the file in the copy's, at once; `false` if this system or file system
+    /// can't, or if there is no file yet.
+    #[cfg(target_os = "linux")]
+    fn exchange(&self, copy: &Path) -> io::Result<bool> {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+
+        if self.found.is_none() {
+            return Ok(false);
         }
-        Ok(is_unchanged)
+        match renameat_with(CWD, copy, CWD, &self.target, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(true),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+    fn exchange(&self, _copy: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn cannot(&self, what: &str, error: &io::Error) -> Failure {
+        let failure = cannot(what, &self.path, error);
+        failure.hint(match error.kind() {
+            io::ErrorKind::ResourceBusy => {
+                "it is as it was; it is mounted by itself, so it can only be changed where it is mounted from"
+            }
+            io::ErrorKind::PermissionDenied => "it is as it was; do this as the user whom it belongs to",
+            _ => "it is as it was",
+        })
     }
 
     /// A file of the same mode and owner, on the disk for sure.
@@ -110,20 +152,50 @@ impl ConfigFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path)?;
+        #[cfg(unix)]
+        self.give_to_owner(&file, path)?;
         if let Some(found) = &self.found {
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::{MetadataExt as _, fchown};
-
-                let (ours, theirs) = (file.metadata()?, &found.metadata);
-                if (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid()) {
-                    fchown(&file, Some(theirs.uid()), Some(theirs.gid()))?;
-                }
-            }
             file.set_permissions(found.metadata.permissions())?;
         }
         file.write_all(text)?;
         file.sync_all()
+    }
+
+    /// A new file belongs to whom its folder does: root may do this for somebody else.
+    #[cfg(unix)]
+    fn give_to_owner(&self, file: &File, path: &Path) -> io::Result<()> {
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+
+        let ours = file.metadata()?;
+        let owner = match (&self.found, path.parent()) {
+            (Some(found), _) => (found.metadata.uid(), found.metadata.gid()),
+            (None, Some(folder)) => {
+                let folder = folder.metadata()?;
+                if folder.uid() == ours.uid() || ours.uid() != 0 {
+                    return Ok(());
+                }
+                (folder.uid(), folder.gid())
+            }
+            (None, None) => return Ok(()),
+        };
+        if owner == (ours.uid(), ours.gid()) {
+            return Ok(());
+        }
+        fchown(file, Some(owner.0), Some(owner.1))
+    }
+
+    /// Whether the file has other names (hard links), which keep what it was.
+    #[cfg(unix)]
+    pub(crate) fn has_other_names(&self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+
+        self.found.as_ref().is_some_and(|found| found.metadata.nlink() > 1)
+    }
+
+    /// Windows does not tell.
+    #[cfg(not(unix))]
+    pub(crate) fn has_other_names(&self) -> bool {
+        false
     }
 }
 
@@ -157,8 +229,20 @@ pub(crate) fn edit<T>(
         .hint("nothing was changed; see who writes it, and try again"))
 }
 
+/// Removes what a killed process left beside a file. The caller holds the lock.
+pub(crate) fn clean(path: &Path) -> Result<(), Failure> {
+    match ConfigFile::read(path)?.left_behind() {
+        Some(copy) => remove(&copy).map_err(|error| cannot("remove", &copy, &error)),
+        None => Ok(()),
+    }
+}
+
 /// Removes a file; fine if there is none.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    // A file system that can't be written to would complain even of a file that is not there.
+    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(());
+    }
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
@@ -272,7 +356,7 @@ mod tests {
             Ok(())
         };
         let failure = edit(&path, set).unwrap_err();
-        assert_eq!(failure.hint.as_deref(), Some("nothing was changed"));
+        assert_eq!(failure.hint.as_deref(), Some("it is as it was"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "{}");
     }
 }

@@ -115,13 +115,20 @@ fn answer(
             None => return refuse(stdout, &format!("{NAME}: unknown action: {}", harmless(verb))),
         },
         [] => return refuse(stdout, &format!("{NAME}: name one action\n\n{}", help())),
-        [first, ..] => {
-            // What follows may be a password that somebody typed.
-            let first = harmless(first);
+        ["help", ..] => match commands::find(&environment.arguments[1..]) {
+            Some((command, _)) => print(stdout, &command.help()),
+            None => return refuse(stdout, &format!("{NAME}: there is no such command; see {NAME} --help")),
+        },
+        // What follows may be a password that somebody typed.
+        [first, ..] if Verb::parse(first).is_some() => {
             return refuse(
                 stdout,
                 &format!("{NAME}: {first:?} takes no arguments: its input is standard input"),
             );
+        }
+        [first, ..] => {
+            let first = harmless(first);
+            return refuse(stdout, &format!("{NAME}: unknown action: {first}; see {NAME} --help"));
         }
     };
     match outcome {

@@ -1,12 +1,13 @@
 //! What the files of docker and podman say: which helper is asked for a registry, and which passwords stand in them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use regcred_cli::client_files::ClientFiles;
 use regcred_cli::failure::Failure;
 use regcred_core::credential::Login;
 use regcred_core::docker_config::{AuthEntry, EntryError};
-use regcred_core::server::{Server, docker_lookup_key, podman_lookup_key};
+use regcred_core::helper_protocol::TOKEN_USERNAME;
+use regcred_core::server::{Server, docker_lookup_key, is_path_key, podman_lookup_key};
 
 use crate::config_file::ConfigFile;
 use crate::environment::Environment;
@@ -36,8 +37,10 @@ impl Client {
 /// One of the files.
 #[derive(Debug)]
 pub(crate) struct ClientFile {
-    /// Whose it is.
+    /// Whose it is: docker's, if it is both's.
     pub(crate) client: Client,
+    /// Whether it is podman's own, by whatever name.
+    pub(crate) is_podmans: bool,
     /// Where it is.
     pub(crate) path: PathBuf,
     /// What is in it, or why that can't be told.
@@ -49,7 +52,7 @@ pub(crate) struct ClientFile {
 pub(crate) struct Survey {
     /// Where they are.
     pub(crate) places: ClientFiles,
-    /// The files: docker's, then podman's own in the order in which they are read.
+    /// The files, each once: docker's, then podman's own in the order in which they are read.
     pub(crate) files: Vec<ClientFile>,
 }
 
@@ -57,12 +60,22 @@ impl Survey {
     /// Reads the files; what can't be read is told apart.
     pub(crate) fn take(environment: &Environment) -> Self {
         let places = ClientFiles::find(&|name| environment.var(name));
-        let of =
-            |client, path: &PathBuf| ClientFile { client, path: path.clone(), file: ConfigFile::read(path) };
-        let docker = places.docker.iter().map(|path| of(Client::Docker, path));
-        let is_docker = |path: &&PathBuf| places.docker.as_ref() == Some(*path);
-        let podman = places.podman_own().filter(|path| !is_docker(path)).map(|path| of(Client::Podman, path));
-        let files = docker.chain(podman).collect();
+        let mut files: Vec<ClientFile> = Vec::new();
+        let docker = places.docker.iter().map(|path| (Client::Docker, path));
+        for (client, path) in docker.chain(places.podman_own().map(|path| (Client::Podman, path))) {
+            let is_podmans = client == Client::Podman;
+            let same = files.iter_mut().find(|file| is_same(&file.path, path));
+            if let Some(same) = same {
+                same.is_podmans |= is_podmans;
+            } else {
+                files.push(ClientFile {
+                    client,
+                    is_podmans,
+                    path: path.clone(),
+                    file: ConfigFile::read(path),
+                });
+            }
+        }
         Self { places, files }
     }
 
@@ -81,20 +94,41 @@ impl Survey {
     }
 
     fn of(&self, client: Client) -> impl Iterator<Item = &ConfigFile> {
-        self.readable().filter(move |(file, _)| file.client == client).map(|(_, read)| read)
+        let is_of = move |file: &ClientFile| match client {
+            Client::Docker => file.client == Client::Docker,
+            Client::Podman => file.is_podmans,
+        };
+        self.readable().filter(move |(file, _)| is_of(file)).map(|(_, read)| read)
     }
 
-    /// The helper that docker asks for the login that a file has under `key`.
+    /// The helper that docker asks for the login that a file has under `key`. (An empty name in `credHelpers` means none,
+    /// and the file itself.)
     pub(crate) fn docker_helper(&self, key: &str) -> Option<String> {
-        self.of(Client::Docker)
-            .find_map(|file| file.cred_helper(&docker_lookup_key(key)).or_else(|| file.config.creds_store()))
+        let asked = docker_lookup_key(key);
+        let helper = self
+            .of(Client::Docker)
+            .find_map(|file| file.cred_helper(&asked).or_else(|| file.config.creds_store()));
+        helper.filter(|helper| !helper.is_empty())
     }
 
     /// The helper that podman and skopeo ask; the first file that names one counts. (A `registries.conf` could name one
     /// for all registries; it is not looked at.)
     pub(crate) fn podman_helper(&self, key: &str) -> Option<String> {
         let asked = podman_lookup_key(key);
-        self.of(Client::Podman).chain(self.of(Client::Docker)).find_map(|file| file.cred_helper(&asked))
+        let helper =
+            self.of(Client::Podman).chain(self.of(Client::Docker)).find_map(|file| file.cred_helper(&asked));
+        helper.filter(|helper| !helper.is_empty())
+    }
+
+    /// Whether podman, where it is used, finds a login that stands in docker's file under `key` there and nowhere before,
+    /// so that it would be without when that is gone: it knows no `credsStore`.
+    pub(crate) fn is_podmans_only(&self, environment: &Environment, key: &str) -> bool {
+        let asked = podman_lookup_key(key);
+        let has_own =
+            |file: &ConfigFile| file.plaintext().iter().any(|own| podman_lookup_key(&own.entry.key) == asked);
+        self.has_podman(environment)
+            && self.podman_helper(key).as_deref() != Some(HELPER)
+            && !self.of(Client::Podman).any(has_own)
     }
 
     /// The helper that this client's files name for exactly this registry.
@@ -136,7 +170,8 @@ impl Survey {
         let asked = podman_lookup_key(registry);
         let in_file = |file: &ConfigFile| {
             let keys = file.config.entries().into_iter().map(|entry| entry.key);
-            let below: Vec<_> = keys.filter(|key| is_path(key) && podman_lookup_key(key) == asked).collect();
+            let below: Vec<_> =
+                keys.filter(|key| is_path_key(key) && podman_lookup_key(key) == asked).collect();
             below.into_iter().map(|key| (file.path.clone(), key)).collect::<Vec<_>>()
         };
         self.readable().flat_map(|(_, file)| in_file(file)).collect()
@@ -144,10 +179,10 @@ impl Survey {
 }
 
 impl ConfigFile {
-    /// The helper that this file names for exactly this registry.
+    /// The helper that this file names for exactly this registry; the name may be empty.
     pub(crate) fn cred_helper(&self, registry: &str) -> Option<String> {
-        let helpers = self.config.cred_helpers().into_iter();
-        helpers.filter(|(key, _)| key == registry).map(|(_, helper)| helper).find(|helper| !helper.is_empty())
+        let helpers = self.config.cred_helpers();
+        helpers.into_iter().find(|(key, _)| key == registry).map(|(_, helper)| helper)
     }
 
     /// The entries that hold a password or token, and those that can't be read and might.
@@ -171,7 +206,49 @@ pub(crate) struct Plaintext<'a> {
     pub(crate) login: Result<Login, EntryError>,
 }
 
-/// Whether a key is for a path in a registry, such as `ghcr.io/team`.
-pub(crate) fn is_path(key: &str) -> bool {
-    Server::parse(key).is_ok_and(|server| !server.path().is_empty() && !server.is_docker_hub_token())
+/// Whether two paths lead to the same file, or would if there were one.
+pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
+    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+}
+
+/// Why a login can't be in a keyring; the texts end without a final stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unkeepable {
+    /// No client would ask a helper for it.
+    Unasked(&'static str),
+    /// There is something wrong with it.
+    Broken(String),
+}
+
+/// Where and as what the keyring would keep a login that stands under `key`: under docker's name for the registry.
+pub(crate) fn for_keyring(key: &str, login: Login) -> Result<(String, regcred_keyring::Login), Unkeepable> {
+    if is_path_key(key) {
+        return Err(Unkeepable::Unasked("podman asks no helper for a path in a registry"));
+    }
+    let server = Server::parse(&docker_lookup_key(key));
+    let server = server.map_err(|_| Unkeepable::Unasked("no client asks a helper for such a name"))?;
+    let (username, secret) = match login {
+        Login::Password(credential) => (credential.username, credential.password),
+        Login::IdentityToken(token) => (TOKEN_USERNAME.to_owned(), token),
+        Login::RegistryToken(_) => return Err(Unkeepable::Unasked("helpers keep no registry tokens")),
+    };
+    if username.is_empty() || secret.is_empty() {
+        return Err(Unkeepable::Broken("user name or password is empty".to_owned()));
+    }
+    Ok((server.docker_key(), regcred_keyring::Login { username, secret }))
+}
+
+impl Plaintext<'_> {
+    /// Where and as what the keyring would keep it.
+    pub(crate) fn for_keyring(&self) -> Result<(String, regcred_keyring::Login), Unkeepable> {
+        let broken = |error: &EntryError| Unkeepable::Broken(error.to_string());
+        let login = self.login.as_ref().map_err(broken)?;
+        let kept = for_keyring(&self.entry.key, login.clone())?;
+        if self.entry.secrets().map_err(|error| broken(&error))?.len() > 1 {
+            return Err(Unkeepable::Broken(
+                "it holds several passwords or tokens, and the keyring keeps one".to_owned(),
+            ));
+        }
+        Ok(kept)
+    }
 }

@@ -286,10 +286,11 @@ pub fn same_registry(a: &str, b: &str) -> bool {
 ///
 /// `credHelpers` are looked up by exactly this key.
 pub fn docker_lookup_key(key: &str) -> String {
-    if Server::parse(key).is_ok_and(|server| server.is_on_docker_hub()) {
-        return DOCKER_HUB.to_owned();
+    match Server::parse(key) {
+        Ok(server) if server.is_docker_hub_token() => server.docker_key(),
+        Ok(server) if server.is_on_docker_hub() => DOCKER_HUB.to_owned(),
+        _ => written_host(key).to_owned(),
     }
-    written_host(key).to_owned()
 }
 
 /// The same for podman and skopeo (containers/image `normalizeRegistry`): `docker.io` for Docker Hub.
@@ -298,6 +299,13 @@ pub fn podman_lookup_key(key: &str) -> String {
         return DOCKER_HUB_HOST.to_owned();
     }
     written_host(key).to_owned()
+}
+
+/// Whether podman takes a key for a path in a registry, such as `ghcr.io/team`, and not for all of the registry
+/// (containers/image `normalizeAuthFileKey`): behind a scheme, it ignores the path.
+pub fn is_path_key(key: &str) -> bool {
+    let (scheme, rest) = split_scheme(key);
+    scheme.is_none() && rest.trim_end_matches('/').contains('/')
 }
 
 fn written_host(key: &str) -> &str {

@@ -271,9 +271,7 @@ fn a_blanked_entry_keeps_what_is_no_login() {
         "{\n\t\"auths\": {\n\t\t\"a\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t},\n\t\t\"b\": {\n\t\t\t\"Password\": \"p\",\n\
          \t\t\t\"email\": \"e\",\n\t\t\t\"identitytoken\": \"t\"\n\t\t}\n\t}\n}\n",
     );
-    config.blank_entry("a");
-    config.blank_entry("b");
-    config.blank_entry("missing");
+    config.blank_entries(&["a", "b", "missing"]);
     assert_eq!(
         text(&config),
         "{\n\t\"auths\": {\n\t\t\"a\": {},\n\t\t\"b\": {\n\t\t\t\"email\": \"e\"\n\t\t}\n\t}\n}\n"
@@ -284,15 +282,24 @@ fn a_blanked_entry_keeps_what_is_no_login() {
 fn a_blanked_entry_leaves_no_login_where_something_later_replaces_it() {
     let repeated = r#"{"auths":{"a":{"auth":"b2xkOjE="}},"auths":null,"Auths":{"a":{"auth":"b2xkOjI="},"a":{"auth":"dTpw"}}}"#;
     let mut config = config(repeated);
-    config.blank_entry("a");
+    assert_eq!(config.hidden_entries().len(), 2);
+    config.blank_entries(&["a"]);
     assert_eq!(text(&config), r#"{"auths":{"a":{}},"auths":null,"Auths":{"a":{},"a":{}}}"#);
 }
 
 #[test]
-fn a_copy_without_passwords_has_nothing_in_its_entries() {
-    let mut config = config(r#"{"auths":{"a":{"auth":"dTpw","x":"p"},"b":"p","c":7,"d":null},"x":{"y":1}}"#);
-    config.blank_all_entries();
-    assert_eq!(text(&config), r#"{"auths":{"a":{},"b":{},"c":{},"d":{}},"x":{"y":1}}"#);
+fn every_secret_of_an_entry_is_known() {
+    let secrets = |entry: &str| {
+        let config = config(&format!(r#"{{"auths":{{"r":{entry}}}}}"#));
+        let secrets = config.entry("r").unwrap().secrets();
+        secrets.map(|secrets| secrets.iter().map(|secret| secret.expose().to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(secrets(r#"{"auth":"dTpw","username":"u","password":"p"}"#).unwrap(), ["p"]);
+    assert_eq!(secrets(r#"{"auth":"dTpw","password":"old"}"#).unwrap(), ["old", "p"]);
+    assert_eq!(secrets(r#"{"auth":"dTo=","identitytoken":"t"}"#).unwrap(), ["t"]);
+    assert_eq!(secrets(r#"{"identitytoken":"t","registrytoken":"r"}"#).unwrap(), ["t", "r"]);
+    assert_eq!(secrets("{}").unwrap(), [""; 0]);
+    assert!(secrets(r#"{"auth":"!"}"#).is_err());
 }
 
 #[test]

@@ -3,7 +3,10 @@
 #![cfg(test)]
 
 use proptest::prelude::*;
-use regcred_core::server::{DOCKER_HUB, Server, ServerError, check_registry_key, pull_secret_key};
+use regcred_core::server::{
+    DOCKER_HUB, Server, ServerError, check_registry_key, docker_lookup_key, is_path_key, podman_lookup_key,
+    pull_secret_key,
+};
 
 fn server(url: &str) -> Server {
     Server::parse(url).unwrap_or_else(|error| panic!("{url:?}: {error}"))
@@ -387,7 +390,6 @@ fn only_a_namespace_falls_back_to_its_host() {
 
 #[test]
 fn clients_look_helpers_up_by_the_host_as_images_name_it() {
-    use regcred_core::server::{docker_lookup_key, podman_lookup_key};
     for (key, asked) in [
         ("ghcr.io", "ghcr.io"),
         ("https://GHCR.io/v2/", "GHCR.io"),
@@ -400,5 +402,18 @@ fn clients_look_helpers_up_by_the_host_as_images_name_it() {
     for hub in ["docker.io", "https://index.docker.io/v1/", "registry-1.docker.io", "docker.io/team"] {
         assert_eq!(docker_lookup_key(hub), DOCKER_HUB, "{hub}");
         assert_eq!(podman_lookup_key(hub), "docker.io", "{hub}");
+    }
+    let token = "https://index.docker.io/v1/refresh-token";
+    assert_eq!(docker_lookup_key(token), token);
+}
+
+#[test]
+fn podman_has_paths_without_a_scheme_alone() {
+    for path in ["ghcr.io/team", "ghcr.io/team/app", "docker.io/team", "ghcr.io/v2", "localhost:5000/a/"] {
+        assert!(is_path_key(path), "{path}");
+    }
+    for host in ["ghcr.io", "ghcr.io/", "https://ghcr.io/team", "https://index.docker.io/v1/", "http://a/v2/"]
+    {
+        assert!(!is_path_key(host), "{host}");
     }
 }

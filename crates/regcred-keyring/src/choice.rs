@@ -258,7 +258,14 @@ fn names_here() -> Vec<&'static str> {
 
 /// What the config file says: `None` if there is no such file, or if it says nothing of the keyring.
 fn read_config(path: &Path) -> Result<Option<Wanted>, StoreError> {
-    let text = match std::fs::read_to_string(path) {
+    // Reading a pipe might never end, and every pull would wait for it.
+    let is_other = path.metadata().is_ok_and(|found| !found.is_file());
+    let read = if is_other {
+        Err(std::io::Error::other("it is no regular file"))
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = match read {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {

@@ -2,14 +2,15 @@
 
 mod backup;
 mod plan;
+mod undo;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use regcred_cli::failure::{Failure, exit};
 use regcred_cli::output;
-use regcred_core::server::podman_lookup_key;
-use regcred_keyring::Settings;
+use regcred_core::server::{docker_lookup_key, is_path_key, podman_lookup_key};
+use regcred_keyring::{Settings, StoreError};
 
 use self::plan::{Member, Plan, Step};
 use super::{keyring_failed, registry, settings};
@@ -17,7 +18,7 @@ use crate::NAME;
 use crate::cli::{Arguments, Command, CommandOption};
 use crate::config_file;
 use crate::environment::Environment;
-use crate::survey::{Client, HELPER, Survey, is_path};
+use crate::survey::{Client, HELPER, Survey};
 
 pub(super) static COMMAND: Command = Command {
     name: "configure",
@@ -28,12 +29,12 @@ Without --docker and --podman, for whichever of them is used here. Docker's conf
 --registry a `credHelpers` entry for each registry. podman and skopeo know only `credHelpers`: their auth.json gets one
 for each registry that is named, or that these files or the keyring have a login for.
 
-What changes is printed. Everything else in the files stays, to the byte. Beside each file a copy without passwords is
-kept (*.regcred-backup), which --undo goes by; a second run changes nothing. Logins that are in the files stay there
-until `migrate` moves them.
+What changes is printed. Everything else in the files stays, to the byte. Beside each file a backup is kept
+(*.regcred-backup) of what changes, and of nothing that could be a password; --undo goes by it. A second run changes
+nothing. Logins that are in the files stay there, and are not found any more until `migrate` has moved them.
 
-It refuses to put this helper in the place of another one, or before logins for a path in a registry (ghcr.io/team),
-for which podman asks no helper.",
+It refuses to put this helper in the place of another one, or before logins that can't be in the keyring: those for a path
+in a registry (ghcr.io/team), for which podman asks no helper.",
     options: &[
         CommandOption { long: "docker", short: None, value: None, help: "Configure docker" },
         CommandOption { long: "podman", short: None, value: None, help: "Configure podman, skopeo and buildah" },
@@ -54,7 +55,7 @@ for which podman asks no helper.",
             long: "force",
             short: None,
             value: None,
-            help: "Go on where it would refuse, or where the helper is not on PATH",
+            help: "Go on where it would refuse, where the helper is not on PATH, or without a keyring",
         },
     ],
     examples: "\
@@ -65,9 +66,9 @@ docker-credential-regcred migrate
 # Two registries, and the rest as it is
 docker-credential-regcred configure --registry ghcr.io --registry docker.io --dry-run
 
-# As it was before
+# Ask this helper no more; log in again afterwards
 docker-credential-regcred configure --undo",
-    exit_codes: "0 done; 1 failed, or the helper is not on PATH; 2 wrong usage; 8 refused.",
+    exit_codes: "0 done; 1 failed, or the helper is not on PATH; 2 wrong usage; 7 there is no keyring; 8 refused.",
 };
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8, Failure> {
@@ -81,25 +82,59 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
         if !registries.is_empty() {
             return Err(Failure::usage("--undo puts back all that was changed; it takes no --registry"));
         }
-        return undo(arguments, environment, &settings);
+        return undo::run(arguments, environment, &settings);
     }
+    let registries: Vec<_> = registries.iter().map(|name| name.to_ascii_lowercase()).collect();
     let survey = Survey::take_all(environment)?;
     let wish = Wish::of(arguments, &survey, environment);
+    let force = arguments.has("force");
+    let kept = kept_servers(&settings, force)?;
+    let plan = plan(arguments, &wish, &survey, &registries, &kept)?;
+    if !plan.refusals.is_empty() && !force {
+        return Err(refused(&plan));
+    }
+    check_path(environment, force)?;
+    for refusal in &plan.refusals {
+        output::warning(&refusal.why);
+    }
+    if plan.steps.is_empty() {
+        output::line("nothing to change: this helper is asked already")?;
+    } else if dry_run {
+        for (path, steps) in by_file(&plan.steps) {
+            print(path, &steps)?;
+        }
+        output::note("nothing was changed (dry run)");
+        return Ok(exit::DONE);
+    }
+    let _lock = settings.lock_files().map_err(|error| keyring_failed(&error))?;
+    for (_, file) in survey.readable() {
+        config_file::clean(&file.path)?;
+    }
+    apply(&plan.steps)?;
+    advise(environment, &wish)?;
+    Ok(exit::DONE)
+}
+
+fn plan(
+    arguments: &Arguments,
+    wish: &Wish,
+    survey: &Survey,
+    registries: &[String],
+    kept: &[String],
+) -> Result<Plan, Failure> {
+    let places = &survey.places;
+    if (wish.docker && places.docker.is_none()) || (wish.podman && places.podman_login.is_none()) {
+        return Err(no_home());
+    }
     let mut plan = Plan::default();
     if wish.docker {
-        if survey.places.docker.is_none() {
-            return Err(no_home());
-        }
-        plan.docker(&survey, &registries);
+        plan.docker(survey, registries);
     }
     if wish.podman {
-        if survey.places.podman_login.is_none() {
-            return Err(no_home());
-        }
         let wanted = if registries.is_empty() {
-            known_registries(&survey, &settings)
+            known_registries(survey, kept)
         } else {
-            registries.into_iter().collect()
+            registries.iter().cloned().collect()
         };
         if wanted.is_empty() && arguments.has("podman") {
             return Err(Failure::usage(
@@ -112,29 +147,10 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
                 "podman asks a helper for registries that are named, and none is known yet: see --registry",
             );
         }
-        plan.podman(&survey, &wanted);
+        plan.podman(survey, &wanted);
     }
-    let force = arguments.has("force");
-    if !plan.refusals.is_empty() && !force {
-        return Err(refused(&plan));
-    }
-    check_path(environment, force)?;
-    for refusal in &plan.refusals {
-        output::warning(&refusal.why);
-    }
-    if plan.steps.is_empty() {
-        output::line("nothing to change: this helper is asked already")?;
-    } else {
-        print(&plan.steps)?;
-        if dry_run {
-            output::note("nothing was changed (dry run)");
-            return Ok(exit::DONE);
-        }
-        let _lock = settings.lock_files().map_err(|error| keyring_failed(&error))?;
-        apply(&plan.steps)?;
-    }
-    advise(environment, &wish)?;
-    Ok(exit::DONE)
+    plan.refuse_to_unite(survey, registries);
+    Ok(plan)
 }
 
 /// Which clients are meant.
@@ -158,17 +174,31 @@ fn no_home() -> Failure {
     Failure::usage("there is no place for the clients' files: HOME is not set")
 }
 
-/// The registries that the files or the keyring have something for, as podman's files would name them.
-fn known_registries(survey: &Survey, settings: &Settings) -> BTreeSet<String> {
-    let in_files = survey.readable().flat_map(|(_, file)| file.config.entries());
-    let mut known: BTreeSet<String> = in_files.map(|entry| entry.key).collect();
+/// The servers that the keyring has a login for. Clients that ask for a keyring which is not there fail at every pull.
+fn kept_servers(settings: &Settings, force: bool) -> Result<Vec<String>, Failure> {
     match regcred_keyring::open(settings).and_then(|chosen| chosen.store.list()) {
-        Ok(entries) => known.extend(entries.into_iter().map(|entry| entry.server)),
-        Err(error) => {
-            output::warning(&format!("can't tell which registries the keyring has logins for: {error}"));
+        Ok(entries) => Ok(entries.into_iter().map(|entry| entry.server).collect()),
+        Err(StoreError::Locked) => {
+            output::warning(&StoreError::Locked.to_string());
+            Ok(Vec::new())
         }
+        Err(error) if force => {
+            output::warning(&error.to_string());
+            Ok(Vec::new())
+        }
+        Err(error) => Err(keyring_failed(&error)
+            .hint("nothing was changed: with this helper, pulls would fail until there is a keyring; or go on with --force")),
     }
-    known.retain(|key| !is_path(key) && registry(key).is_ok_and(|server| !server.is_docker_hub_token()));
+}
+
+/// The registries that the files or the keyring have something for, as podman's files would name them.
+fn known_registries(survey: &Survey, kept: &[String]) -> BTreeSet<String> {
+    let in_files = survey.readable().flat_map(|(_, file)| file.config.entries());
+    let mut known: BTreeSet<String> = in_files.map(|entry| entry.key).chain(kept.iter().cloned()).collect();
+    known.retain(|key| {
+        !is_path_key(key)
+            && registry(&docker_lookup_key(key)).is_ok_and(|server| !server.is_docker_hub_token())
+    });
     known
 }
 
@@ -217,17 +247,22 @@ fn check_path(environment: &Environment, force: bool) -> Result<(), Failure> {
     }
 }
 
-/// The changes, file by file, as a diff of the members that change.
-fn print(steps: &[Step]) -> Result<(), Failure> {
-    let mut shown: Option<&Path> = None;
+/// The steps of each file, in the order of the plan.
+fn by_file(steps: &[Step]) -> Vec<(&Path, Vec<&Step>)> {
+    let mut files: Vec<(&Path, Vec<&Step>)> = Vec::new();
     for step in steps {
-        if shown != Some(&step.path) {
-            shown = Some(&step.path);
-            output::line(&format!("{}:", step.path.display()))?;
+        match files.iter_mut().find(|(path, _)| *path == step.path) {
+            Some((_, of_file)) => of_file.push(step),
+            None => files.push((&step.path, vec![step])),
         }
-        diff(&step.member, step.before.as_deref(), Some(HELPER))?;
     }
-    Ok(())
+    files
+}
+
+/// The changes of a file, as a diff of the members that change.
+fn print(path: &Path, steps: &[&Step]) -> Result<(), Failure> {
+    output::line(&format!("{}:", path.display()))?;
+    steps.iter().try_for_each(|step| diff(&step.member, step.before.as_deref(), Some(HELPER)))
 }
 
 fn diff(member: &Member, before: Option<&str>, after: Option<&str>) -> Result<(), Failure> {
@@ -239,45 +274,67 @@ fn diff(member: &Member, before: Option<&str>, after: Option<&str>) -> Result<()
     Ok(())
 }
 
+/// Changes file after file, and prints what is done.
 fn apply(steps: &[Step]) -> Result<(), Failure> {
-    let paths: BTreeSet<&PathBuf> = steps.iter().map(|step| &step.path).collect();
-    for path in paths {
-        let of_file: Vec<_> = steps.iter().filter(|step| step.path == *path).collect();
-        config_file::edit(path, |file, config| {
-            if let Some(step) = of_file
-                .iter()
-                .find(|step| ![&step.before, &Some(HELPER.to_owned())].contains(&&step.member.get(config)))
-            {
-                let message = format!("{path:?} was changed meanwhile: {} names another helper", step.member);
-                return Err(Failure::new(exit::CONFLICT, message).hint("see what it says now, and try again"));
+    for (path, of_file) in by_file(steps) {
+        let backup = backup::path_of(path);
+        let had_backup = backup.symlink_metadata().is_ok();
+        if let Err(failure) = change(path, &of_file) {
+            if !had_backup {
+                // It tells of a change that was not made.
+                config_file::remove(&backup).map_err(|error| cannot("remove", &backup, &error))?;
             }
-            backup::keep(file, &of_file)?;
-            for step in &of_file {
-                step.member.set(config, Some(HELPER));
-            }
-            Ok(())
-        })?;
+            return Err(failure);
+        }
+        print(path, &of_file)?;
     }
     Ok(())
+}
+
+fn change(path: &Path, steps: &[&Step]) -> Result<(), Failure> {
+    config_file::edit(path, |file, config| {
+        let is_other = |step: &&&Step| {
+            let now = step.member.get(config);
+            now != step.before && now.as_deref() != Some(HELPER)
+        };
+        if let Some(step) = steps.iter().find(is_other) {
+            let message = format!("{path:?} was changed meanwhile: {} names another helper", step.member);
+            return Err(Failure::new(exit::CONFLICT, message).hint("see what it says now, and try again"));
+        }
+        backup::keep(file, steps)?;
+        for step in steps {
+            step.member.set(config, Some(HELPER));
+        }
+        Ok(())
+    })
 }
 
 /// What is left to do.
 fn advise(environment: &Environment, wish: &Wish) -> Result<(), Failure> {
     let survey = Survey::take_all(environment)?;
-    let movable = survey.readable().flat_map(|(client, file)| {
-        let entries = file.plaintext().into_iter().filter(|plain| !is_path(&plain.entry.key));
-        entries.map(|plain| (client.client, plain.entry.key)).collect::<Vec<_>>()
-    });
-    let movable: Vec<_> =
-        movable.filter(|(client, key)| survey.helper(*client, key).as_deref() == Some(HELPER)).collect();
+    let (mut movable, mut unasked) = (BTreeSet::new(), BTreeSet::new());
+    for (client, file) in survey.readable() {
+        for plain in file.plaintext() {
+            let key = &plain.entry.key;
+            let is_asked = survey.helper(client.client, key).as_deref() == Some(HELPER);
+            let is_whole = plain.for_keyring().is_ok();
+            if is_asked && is_whole {
+                movable.insert(podman_lookup_key(key));
+            } else if wish.docker && client.client == Client::Docker && is_whole {
+                unasked.insert(podman_lookup_key(key));
+            }
+        }
+    }
+    let list = |registries: BTreeSet<String>| registries.into_iter().collect::<Vec<_>>().join(", ");
     if !movable.is_empty() {
-        let mut registries: Vec<_> = movable.iter().map(|(_, key)| podman_lookup_key(key)).collect();
-        registries.sort();
-        registries.dedup();
         output::note(&format!(
-            "passwords still stand in these files, for {}; move them to the keyring: {NAME} migrate",
-            registries.join(", ")
+            "passwords still stand in these files, for {}; until they are in the keyring, their clients don't find them; next \
+             run: {NAME} migrate",
+            list(movable)
         ));
+    }
+    if !unasked.is_empty() {
+        output::note(&format!("docker does not ask this helper for {}; see --registry", list(unasked)));
     }
     if wish.podman && survey.places.podman_login_is_fleeting {
         output::note(&format!(
@@ -296,55 +353,6 @@ fn shown(path: Option<&PathBuf>) -> String {
     path.map_or_else(|| "~/.config/containers/auth.json".to_owned(), |path| path.display().to_string())
 }
 
-fn undo(arguments: &Arguments, environment: &Environment, settings: &Settings) -> Result<u8, Failure> {
-    let survey = Survey::take_all(environment)?;
-    let both = arguments.has("docker") == arguments.has("podman");
-    let _lock = settings.lock_files().map_err(|error| keyring_failed(&error))?;
-    let mut found = false;
-    for (client, _) in survey.readable() {
-        let is_meant = both || arguments.has("docker") == (client.client == Client::Docker);
-        if is_meant {
-            found |= undo_file(&client.path, arguments.has("dry-run"))?;
-        }
-    }
-    if !found {
-        output::line("nothing to undo: no file was changed by `configure`")?;
-    } else if arguments.has("dry-run") {
-        output::note("nothing was changed (dry run)");
-    } else {
-        output::note("logins that are in the keyring stay there; these clients don't look for them any more");
-    }
-    Ok(exit::DONE)
-}
-
-/// Whether there was something to put back.
-fn undo_file(path: &Path, dry_run: bool) -> Result<bool, Failure> {
-    let backup_path = backup::path_of(path);
-    let Some(record) = backup::read(&config_file::ConfigFile::read(&backup_path)?)? else { return Ok(false) };
-    let cannot = |what: &str, path: &Path, error: &std::io::Error| {
-        Failure::new(exit::FAILED, format!("can't {what} {path:?}: {}", regcred_cli::file::reason(error)))
-    };
-    let (back, others, is_bare) = config_file::edit(path, |file, config| {
-        let (back, others) = backup::undo(config, &record);
-        let is_bare =
-            file.exists() && config.text().iter().filter(|byte| !byte.is_ascii_whitespace()).eq(b"{}");
-        if dry_run {
-            *config = file.config.clone();
-        }
-        Ok((back, others, is_bare))
-    })?;
-    output::line(&format!("{}:", path.display()))?;
-    for (member, before) in &back {
-        diff(member, Some(HELPER), before.as_deref())?;
-    }
-    for member in others {
-        output::note(&format!("{path:?}: {member} was changed by somebody else since, and stays"));
-    }
-    if !dry_run {
-        if record.made_file && is_bare {
-            config_file::remove(path).map_err(|error| cannot("remove", path, &error))?;
-        }
-        config_file::remove(&backup_path).map_err(|error| cannot("remove", &backup_path, &error))?;
-    }
-    Ok(true)
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(exit::FAILED, format!("can't {what} {path:?}: {}", regcred_cli::file::reason(error)))
 }

@@ -170,7 +170,7 @@ fn report(examination: &Examination) -> Value {
     })
 }
 
-fn file_report(ClientFile { client, path, file }: &ClientFile) -> Value {
+fn file_report(ClientFile { client, path, file, .. }: &ClientFile) -> Value {
     let path = path.display().to_string();
     match file {
         Err(failure) => json!({ "path": path, "clients": client.name(), "error": failure.message }),

@@ -71,12 +71,10 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
         return Err(Failure::usage("the password is empty; nothing was stored"));
     }
     let key = server.docker_key();
-    chosen
-        .store
-        .store(&key, &Login { username: username.clone(), secret })
-        .map_err(|error| keyring_failed(&error))?;
+    let login = Login { username, secret };
+    super::store(chosen.store.as_ref(), &chosen.kind.to_string(), &key, &login)?;
     super::warn(&chosen);
     let shown = if key == DOCKER_HUB { "Docker Hub" } else { &key };
-    output::line(&format!("stored the login of {username:?} for {shown} in the {}", chosen.kind))?;
+    output::line(&format!("stored the login of {:?} for {shown} in the {}", login.username, chosen.kind))?;
     Ok(exit::DONE)
 }

@@ -7,18 +7,16 @@ use std::path::{Path, PathBuf};
 
 use regcred_cli::failure::{Failure, exit};
 use regcred_cli::output;
-use regcred_core::credential;
 use regcred_core::docker_config::DockerConfig;
 use regcred_core::helper_protocol::TOKEN_USERNAME;
-use regcred_core::server::same_registry;
 use regcred_keyring::{Login, Settings, Store};
 
-use self::gather::{Gathered, Item, Place, Wanted};
+use self::gather::{Gathered, Item, Place, Search};
 use super::{keyring_failed, open, registry, settings};
 use crate::cli::{Arguments, Command, CommandOption};
 use crate::config_file::{self, ConfigFile};
 use crate::environment::Environment;
-use crate::survey::Survey;
+use crate::survey::{Survey, for_keyring, is_same};
 
 pub(super) static COMMAND: Command = Command {
     name: "migrate",
@@ -29,9 +27,9 @@ Without --from and --from-helper, the logins in the files of docker and podman. 
 before the file is touched; then its password is blanked there, and everything else in the file stays. Ended at any
 moment, it can be run again.
 
-A login stays in its file if nobody would find it in the keyring: if its client does not ask this helper for it (see
+A login stays in its file if somebody would not find it in the keyring: if its clients do not ask this helper for it (see
 `configure`), or if it is for a path in a registry (ghcr.io/team), for which podman asks no helper. One that differs
-from what the keyring holds already is not moved without --force. What another helper keeps is copied and stays there.",
+from what the keyring holds already is not moved without --replace. What another helper keeps is copied and stays there.",
     options: &[
         CommandOption {
             long: "from",
@@ -53,11 +51,12 @@ from what the keyring holds already is not moved without --force. What another h
         },
         CommandOption { long: "dry-run", short: None, value: None, help: "Print what would be done, and change nothing" },
         CommandOption {
-            long: "force",
+            long: "replace",
             short: None,
             value: None,
-            help: "Replace what the keyring holds; move what no client asks for",
+            help: "Replace what the keyring holds, where it differs",
         },
+        CommandOption { long: "force", short: None, value: None, help: "Move what some client would not find any more, too" },
     ],
     examples: "\
 docker-credential-regcred migrate --dry-run
@@ -73,7 +72,7 @@ other helper failed; 8 some were not moved because of a conflict.",
 /// Why a login is not moved; the texts end in the way out, if there is one.
 enum Stay {
     /// There is no better place for it.
-    Must(String),
+    Must(&'static str),
     /// It should have been moved.
     Failed(Failure),
 }
@@ -107,18 +106,26 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
         registry(name)?;
     }
     let settings = settings(environment)?;
-    let gathered = gather(arguments, &registries, environment)?;
+    let survey = Survey::take_all(environment)?;
+    let gathered = gather(arguments, &registries, &survey, environment)?;
     let chosen = open(&settings)?;
     let migration = Migration {
         store: chosen.store.as_ref(),
         keyring: chosen.kind.to_string(),
         settings: &settings,
         dry_run: arguments.has("dry-run"),
-        force: arguments.has("force"),
+        replace: arguments.has("replace"),
     };
-    let outcomes = migration.run(gathered)?;
-    if outcomes.contains(&Outcome::Moved) && !migration.dry_run {
+    if !gathered.is_empty() {
+        // Before anything goes there: what is in a file outlives a reboot.
         super::warn(&chosen);
+    }
+    let outcomes = migration.run(gathered)?;
+    if !migration.dry_run {
+        let _lock = settings.lock_files().map_err(|error| keyring_failed(&error))?;
+        for (_, file) in survey.readable() {
+            config_file::clean(&file.path)?;
+        }
     }
     Ok(conclude(&outcomes, migration.dry_run, &migration.keyring))
 }
@@ -126,43 +133,36 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
 fn gather(
     arguments: &Arguments,
     registries: &[String],
+    survey: &Survey,
     environment: &Environment,
 ) -> Result<Gathered, Failure> {
-    let wanted = Wanted(registries);
+    let search = Search { registries, survey, environment, force: arguments.has("force") };
     let mut gathered = Gathered::default();
-    let force = arguments.has("force");
     match (arguments.one("from"), arguments.text("from-helper")?) {
         (Some(_), Some(_)) => {
             return Err(Failure::usage("both --from and --from-helper are given; name one"));
         }
-        (None, Some(name)) => gathered.add_helper(&name, &wanted)?,
+        (None, Some(name)) => search.in_helper(&name, &mut gathered)?,
         (Some(path), None) => {
-            let path = Path::new(path);
-            let file = ConfigFile::read(path)?;
+            let file = ConfigFile::read(Path::new(path))?;
             if !file.exists() {
                 return Err(Failure::new(exit::NOT_FOUND, format!("there is no file {path:?}")));
             }
-            let survey = Survey::take_all(environment)?;
-            let same = |other: &Path| other.canonicalize().ok() == path.canonicalize().ok();
-            let client =
-                survey.readable().find(|(client, _)| same(&client.path)).map(|(client, _)| client.client);
-            gathered.add_file(&file, client, &survey, &wanted, force);
+            let client = survey.files.iter().find(|client| is_same(&client.path, Path::new(path)));
+            search.in_file(&file, client, &mut gathered);
         }
         (None, None) => {
-            let survey = Survey::take_all(environment)?;
-            for (client, file) in survey.readable() {
-                gathered.add_file(file, Some(client.client), &survey, &wanted, force);
+            if survey.files.is_empty() {
+                return Err(Failure::usage("it is not known where the clients' files are: HOME is not set"));
             }
-            if !survey.has_podman(environment) {
-                gathered.lost_to_podman.clear();
+            for (client, file) in survey.readable() {
+                search.in_file(file, Some(client), &mut gathered);
             }
         }
     }
     if gathered.is_empty() && !registries.is_empty() {
-        return Err(Failure::new(
-            exit::NOT_FOUND,
-            format!("there is no login for {} to be moved", registries.join(", ")),
-        ));
+        let message = format!("there is no login for {} to be moved", registries.join(", "));
+        return Err(Failure::new(exit::NOT_FOUND, message));
     }
     Ok(gathered)
 }
@@ -173,7 +173,7 @@ struct Migration<'a> {
     keyring: String,
     settings: &'a Settings,
     dry_run: bool,
-    force: bool,
+    replace: bool,
 }
 
 impl Migration<'_> {
@@ -199,48 +199,35 @@ impl Migration<'_> {
             }
         }
         for (path, of_file) in &blank {
-            match self.blank(path, of_file) {
-                Ok(changed) => {
-                    for (place, item, outcome) in of_file {
-                        if changed.contains(&place.key) {
-                            let why = "it was changed meanwhile; run this again".to_owned();
-                            gathered.staying.push(((*place).clone(), Stay::conflict(why)));
-                        } else {
-                            outcomes.push(self.tell(place, item, *outcome)?);
-                        }
+            let changed = self.blank(path, of_file);
+            for (place, item, outcome) in of_file {
+                let stay = match &changed {
+                    Ok(changed) if !changed.contains(&place.key) => {
+                        outcomes.push(self.tell(place, item, *outcome)?);
+                        continue;
                     }
-                }
-                Err(failure) => {
-                    let stays = |place: &Place| (place.clone(), Stay::Failed(failure.clone()));
-                    gathered.staying.extend(of_file.iter().map(|(place, ..)| stays(place)));
-                }
+                    Ok(_) => Stay::conflict("it was changed meanwhile; run this again".to_owned()),
+                    Err(failure) => {
+                        let message =
+                            format!("it is in the keyring, but stands there too: {}", failure.message);
+                        Stay::Failed(Failure { message, ..failure.clone() })
+                    }
+                };
+                gathered.staying.push(((*place).clone(), stay));
             }
         }
         for (place, stay) in &gathered.staying {
             match stay {
                 Stay::Must(why) => {
-                    output::line(&format!("{:?} stays in {}: {why}", place.key, place.holder))?;
+                    output::line(&format!("{} stays in {}: {why}", place.title(), place.holder))?;
+                    outcomes.push(Outcome::Stays);
                 }
                 Stay::Failed(failure) => {
-                    let message = format!("{:?} in {}: {}", place.key, place.holder, failure.message);
+                    let message = format!("{} in {}: {}", place.title(), place.holder, failure.message);
                     output::failure(&Failure { message, ..failure.clone() });
+                    outcomes.push(Outcome::Failed(failure.code));
                 }
             }
-            outcomes.push(stay.into());
-        }
-        let moved: Vec<_> =
-            items.iter().filter(|item| item.places.iter().any(|place| place.file.is_some())).collect();
-        let lost = gathered
-            .lost_to_podman
-            .iter()
-            .filter(|host| moved.iter().any(|item| same_registry(&item.key, host)));
-        let lost: Vec<_> = lost.map(String::as_str).collect();
-        if !lost.is_empty() {
-            output::warning(&format!(
-                "podman and skopeo read docker's passwords too, but not from a credsStore; for {}, run: {} configure --podman",
-                lost.join(", "),
-                crate::NAME
-            ));
         }
         Ok(outcomes)
     }
@@ -250,7 +237,7 @@ impl Migration<'_> {
         let failed = |error| keyring_failed(&error);
         match self.store.get(key).map_err(failed)? {
             Some(held) if held == *login => return Ok(Outcome::Kept),
-            Some(held) if !self.force => {
+            Some(held) if !self.replace => {
                 let difference = if held.username == login.username {
                     "another password".to_owned()
                 } else {
@@ -258,17 +245,16 @@ impl Migration<'_> {
                 };
                 return Err(Failure::new(
                     exit::CONFLICT,
-                    format!("the keyring holds {difference}; replace it with --force, or remove this entry"),
+                    format!(
+                        "the keyring holds {difference}; replace it with --replace, or remove this entry"
+                    ),
                 ));
             }
             _ if self.dry_run => return Ok(Outcome::Moved),
             _ => {}
         }
-        self.store.store(key, login).map_err(failed)?;
-        if self.store.get(key).map_err(failed)?.as_ref() == Some(login) {
-            return Ok(Outcome::Moved);
-        }
-        Err(Failure::new(exit::HELPER, format!("the {} does not hand out what was stored", self.keyring)))
+        super::store(self.store, &self.keyring, key, login)?;
+        Ok(Outcome::Moved)
     }
 
     /// Takes what the keyring has out of a file; returns the keys of entries that are not what they were.
@@ -277,19 +263,24 @@ impl Migration<'_> {
             return Ok(Vec::new());
         }
         let _lock = self.settings.lock_files().map_err(|error| keyring_failed(&error))?;
-        config_file::edit(path, |_, config| {
-            let (same, changed): (Vec<&(&Place, &Item, Outcome)>, Vec<_>) =
-                of_file.iter().partition(|(place, item, _)| holds(config, &place.key, &item.login));
-            for (place, ..) in same {
-                config.blank_entry(&place.key);
+        config_file::edit(path, |file, config| {
+            let is_same = |(place, item, _): &&(&Place, &Item, Outcome)| {
+                holds_no_other(config, &place.key, &item.login)
+            };
+            let (same, changed): (Vec<&(&Place, &Item, Outcome)>, Vec<_>) = of_file.iter().partition(is_same);
+            let keys: Vec<_> = same.iter().map(|(place, ..)| place.key.as_str()).collect();
+            config.blank_entries(&keys);
+            if file.has_other_names() {
+                output::warning(&format!(
+                    "{path:?} has other names (hard links), and what they name keeps the passwords"
+                ));
             }
             Ok(changed.iter().map(|(place, ..)| place.key.clone()).collect())
         })
     }
 
     fn tell(&self, place: &Place, item: &Item, outcome: Outcome) -> Result<Outcome, Failure> {
-        let Place { file, key, holder } = place;
-        let did = match (outcome, file, self.dry_run) {
+        let did = match (outcome, &place.file, self.dry_run) {
             (Outcome::Kept, None, _) => "is in the keyring already; it stays",
             (_, None, false) => "copied to the keyring; it stays",
             (_, None, true) => "would be copied to the keyring, and stay",
@@ -302,39 +293,36 @@ impl Migration<'_> {
         } else {
             format!("user {:?}", item.login.username)
         };
-        output::line(&format!("{key:?} ({user}) {did} in {holder}"))?;
+        output::line(&format!("{} ({user}) {did} in {}", place.title(), place.holder))?;
         Ok(outcome)
     }
 }
 
-/// Whether an entry still holds this login.
-fn holds(config: &DockerConfig, key: &str, login: &Login) -> bool {
-    let found = config.entry(key).and_then(|entry| entry.login().ok().flatten());
-    found.is_some_and(|found| match found {
-        credential::Login::Password(found) => {
-            found.username == login.username && found.password == login.secret
-        }
-        credential::Login::IdentityToken(token) => login.username == TOKEN_USERNAME && token == login.secret,
-        credential::Login::RegistryToken(_) => false,
-    })
+/// Whether an entry holds this login, or none any more.
+fn holds_no_other(config: &DockerConfig, key: &str, login: &Login) -> bool {
+    let Some(entry) = config.entry(key) else { return true };
+    match entry.login() {
+        Ok(None) => true,
+        Ok(Some(found)) => for_keyring(key, found).is_ok_and(|(_, found)| found == *login),
+        Err(_) => false,
+    }
 }
 
 /// Says how it went in all, and which exit code that is.
 fn conclude(outcomes: &[Outcome], dry_run: bool, keyring: &str) -> u8 {
-    let count = |wanted: &dyn Fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| wanted(outcome)).count();
-    let moved = count(&|outcome| *outcome == Outcome::Moved);
-    let kept = count(&|outcome| *outcome == Outcome::Kept);
-    let stay = count(&|outcome| *outcome == Outcome::Stays);
-    let failed: Vec<u8> = outcomes
-        .iter()
-        .filter_map(|outcome| if let Outcome::Failed(code) = outcome { Some(*code) } else { None })
-        .collect();
+    let count = |wanted: Outcome| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+    let codes =
+        outcomes.iter().map(|outcome| if let Outcome::Failed(code) = outcome { *code } else { exit::DONE });
+    let failed: Vec<u8> = codes.filter(|code| *code != exit::DONE).collect();
     let would = if dry_run { "would be " } else { "" };
     if outcomes.is_empty() {
         output::note("there is no login to be moved");
     } else {
         output::note(&format!(
-            "{moved} {would}moved to the {keyring}, {kept} there already, {stay} stay, {} not moved",
+            "{} {would}moved to the {keyring}, {} there already, {} stay, {} not moved",
+            count(Outcome::Moved),
+            count(Outcome::Kept),
+            count(Outcome::Stays),
             failed.len()
         ));
     }

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use regcred_cli::failure::{Failure, exit};
 use regcred_cli::output;
 use regcred_core::server::Server;
-use regcred_keyring::{Chosen, Settings, StoreError};
+use regcred_keyring::{Chosen, Login, Settings, Store, StoreError};
 
 use crate::cli::{self, Arguments, Command};
 use crate::environment::Environment;
@@ -60,10 +60,20 @@ fn open(settings: &Settings) -> Result<Chosen, Failure> {
     regcred_keyring::open(settings).map_err(|error| keyring_failed(&error))
 }
 
+/// Keeps a login, and sees that the keyring hands it out again.
+fn store(store: &dyn Store, keyring: &str, key: &str, login: &Login) -> Result<(), Failure> {
+    store.store(key, login).map_err(|error| keyring_failed(&error))?;
+    if store.get(key).map_err(|error| keyring_failed(&error))?.as_ref() == Some(login) {
+        return Ok(());
+    }
+    Err(Failure::new(exit::HELPER, format!("the {keyring} does not hand out what was stored there"))
+        .hint(format!("see what is wrong with it: {} doctor", crate::NAME)))
+}
+
 /// Tells what whoever stores a login in this keyring should know.
 fn warn(chosen: &Chosen) {
     if let Some(warning) = &chosen.warning {
-        output::warning(&format!("in the {} ({}): {warning}", chosen.kind, chosen.reason));
+        output::warning(&format!("the {} does not last ({}): {warning}", chosen.kind, chosen.reason));
     }
 }
 
@@ -84,6 +94,11 @@ fn server(text: &str) -> Result<Server, Failure> {
 /// A registry that a person names.
 fn registry(text: &str) -> Result<Server, Failure> {
     let server = server(text)?;
+    let is_numeric_or_name =
+        server.host().starts_with('[') || server.host().split('.').all(|label| !label.is_empty());
+    if !is_numeric_or_name {
+        return Err(Failure::usage(format!("{text:?} is no registry: a part of its name is empty")));
+    }
     if server.is_docker_hub_token() || server.path().is_empty() {
         return Ok(server);
     }

@@ -231,10 +231,10 @@ fn helpers_of<'a>(config: &'a DockerConfig, registry: &str) -> Vec<(Value<'a>, V
     members.filter(|(_, name, _)| string(*name) == registry).map(|(map, _, value)| (map, value)).collect()
 }
 
-/// The text without what one can log in with under `key`, wherever it stands: entries that something later replaces
-/// hold passwords too.
-pub(super) fn without_credential(config: &DockerConfig, key: &str) -> Bytes {
-    let entries = every_entry(config).filter(|(name, _)| name == key);
+/// The text without what one can log in with under these keys, wherever it stands: entries that something later
+/// replaces hold passwords too.
+pub(super) fn without_credentials(config: &DockerConfig, keys: &[&str]) -> Bytes {
+    let entries = every_entry(config).filter(|(name, _)| keys.contains(&name.as_str()));
     let members: Vec<_> = entries
         .flat_map(|(_, entry)| {
             let is_credential =
@@ -246,23 +246,8 @@ pub(super) fn without_credential(config: &DockerConfig, key: &str) -> Bytes {
     without(config.text(), &members)
 }
 
-/// The text with nothing in any entry.
-pub(super) fn with_empty_entries(config: &DockerConfig) -> Bytes {
-    let text = config.text();
-    // An entry that is a single digit becomes longer.
-    let mut out = wiped(text.len() + every_entry(config).count());
-    let mut copied = 0;
-    for (_, entry) in every_entry(config) {
-        out.extend_from_slice(&text[copied..entry.span().start]);
-        out.extend_from_slice(b"{}");
-        copied = entry.span().end;
-    }
-    out.extend_from_slice(&text[copied..]);
-    out
-}
-
 /// Every entry under every `auths`, in the order of the text, those too that something later replaces.
-fn every_entry(config: &DockerConfig) -> impl Iterator<Item = (String, Value<'_>)> {
+pub(super) fn every_entry(config: &DockerConfig) -> impl Iterator<Item = (String, Value<'_>)> {
     let maps = config.fields("auths").filter(|map| map.kind() == Kind::Object);
     maps.flat_map(|map| map.members().map(|(name, entry)| (string(name), entry)).collect::<Vec<_>>())
 }

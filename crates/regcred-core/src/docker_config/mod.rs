@@ -221,15 +221,17 @@ impl DockerConfig {
         Some(self.fields(name).last()?.raw())
     }
 
-    /// Takes out what one can log in with under `key`, as docker does when a credential helper has it: the entry
-    /// stays, with its e-mail address and whatever we don't know.
-    pub fn blank_entry(&mut self, key: &str) {
-        self.replace_text(edit::without_credential(self, key));
+    /// Takes out what one can log in with under these keys, as docker does when a credential helper has it: the entries
+    /// stay, with their e-mail address and whatever we don't know.
+    pub fn blank_entries(&mut self, keys: &[&str]) {
+        self.replace_text(edit::without_credentials(self, keys));
     }
 
-    /// Takes everything out of every entry, for a copy that is to hold no password.
-    pub fn blank_all_entries(&mut self) {
-        self.replace_text(edit::with_empty_entries(self));
+    /// Entries that nobody reads, because a later `auths` or entry takes their place. They may hold old passwords.
+    pub fn hidden_entries(&self) -> Vec<AuthEntry<'_>> {
+        let read: Vec<_> = self.entries().into_iter().map(|entry| entry.value.span()).collect();
+        let hidden = edit::every_entry(self).filter(|(_, value)| !read.contains(&value.span()));
+        hidden.map(|(key, value)| AuthEntry { key, value }).collect()
     }
 
     #[expect(
@@ -329,6 +331,31 @@ impl AuthEntry<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Every different password or token in the entry, whichever of them [`login`](Self::login) takes.
+    pub fn secrets(&self) -> Result<Vec<SecretString>, EntryError> {
+        let mut secrets: Vec<SecretString> = Vec::new();
+        if self.value.kind() != Kind::Object {
+            return Ok(secrets);
+        }
+        let mut add = |secret: SecretString| {
+            if !secret.is_empty() && !secrets.contains(&secret) {
+                secrets.push(secret);
+            }
+        };
+        for field in ["password", "identitytoken", "registrytoken"] {
+            if let Some((_, text)) = self.field(field)? {
+                add(SecretString::new(text));
+            }
+        }
+        if let Some((value, auth)) = self.field("auth")? {
+            let (_, password) =
+                decode_auth(&auth).ok_or_else(|| entry_error(value, EntryProblem::AuthUndecodable))?;
+            let not_text = |_| entry_error(value, EntryProblem::AuthNotText);
+            add(SecretString::new(std::str::from_utf8(&password).map_err(not_text)?.to_owned()));
+        }
+        Ok(secrets)
     }
 
     /// A field's value and where it stands; an empty string counts as absent, as it does in Go.

@@ -1,6 +1,7 @@
-//! What a file was before `configure`, kept beside it: a copy without passwords, and what `--undo` puts back.
+//! What a file said of helpers before `configure`, kept beside it, and what `--undo` puts back.
 //!
-//! The passwords are left out because they stay in the file itself: a copy of them would outlive their removal there.
+//! Nothing else of the file is kept: `configure` leaves it there, and a copy of passwords, of proxies' too, would outlive
+//! their removal.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +13,13 @@ use super::plan::{Member, Step};
 use crate::config_file::{self, ConfigFile};
 use crate::survey::HELPER;
 
-/// The member of the copy that says what was changed.
+/// The members of a file that `configure` may change.
+const CHANGED: [&str; 2] = ["credsStore", "credHelpers"];
+
+/// The member of the backup that says what was changed.
 const RECORD: &str = "regcredUndo";
 
-/// Where the copy of a file is kept.
+/// Where the backup of a file is kept.
 pub(super) fn path_of(file: &Path) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".regcred-backup");
@@ -40,13 +44,15 @@ pub(super) struct Record {
     pub(super) changes: Vec<Change>,
 }
 
-/// Keeps a copy of a file that is about to be changed; one that was kept before stays, and learns of the new steps.
+/// Keeps a backup of a file that is about to be changed; one that was kept before stays, and learns of the new steps.
 pub(super) fn keep(file: &ConfigFile, steps: &[&Step]) -> Result<(), Failure> {
     config_file::edit(&path_of(&file.path), |backup, copy| {
         let mut record = read(backup)?.unwrap_or_default();
         if !backup.exists() {
-            *copy = file.config.clone();
-            copy.blank_all_entries();
+            for member in CHANGED {
+                let value = file.config.member(member).map(String::from_utf8_lossy);
+                copy.set_member(member, value.as_deref());
+            }
             record.made_file = !file.exists();
         }
         let mut has_map = file.config.member("credHelpers").is_some_and(|map| map.starts_with(b"{"));

@@ -1,11 +1,12 @@
 //! What has to change in the clients' files so that they ask this helper, and what speaks against it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use regcred_core::credential::Login;
 use regcred_core::docker_config::DockerConfig;
-use regcred_core::server::{docker_lookup_key, podman_lookup_key};
+use regcred_core::server::{docker_lookup_key, is_path_key, podman_lookup_key, same_registry, shown_key};
 
 use crate::config_file::ConfigFile;
 use crate::survey::{Client, HELPER, Survey};
@@ -76,6 +77,7 @@ impl Plan {
     pub(super) fn docker(&mut self, survey: &Survey, registries: &[String]) {
         let files = survey.readable().filter(|(file, _)| file.client == Client::Docker);
         for (_, file) in files {
+            self.refuse_to_hide(file, registries);
             if registries.is_empty() {
                 self.step(file, Member::CredsStore);
             }
@@ -89,8 +91,9 @@ impl Plan {
 
     /// Makes podman and skopeo ask us for these registries.
     pub(super) fn podman(&mut self, survey: &Survey, registries: &BTreeSet<String>) {
-        let own: Vec<_> = survey.places.podman_own().filter(|path| !is_of_no_session(survey, path)).collect();
-        for (_, file) in survey.readable().filter(|(file, _)| own.contains(&&file.path)) {
+        let own =
+            survey.readable().filter(|(file, _)| file.is_podmans && !is_of_no_session(survey, &file.path));
+        for (_, file) in own {
             for registry in registries {
                 let registry = podman_lookup_key(registry);
                 self.refuse_to_shadow(survey, file, &registry);
@@ -122,10 +125,79 @@ impl Plan {
         for (path, key) in survey.paths_in(registry) {
             self.refuse(Refusal {
                 why: format!(
-                    "{path:?} has a login for {key:?}, a part of {registry}; with a helper for {registry}, podman and \
-                     skopeo would never use it again"
+                    "{path:?} has a login for {:?}, a part of {registry}; with a helper for {registry}, podman and \
+                     skopeo would never use it again",
+                    shown_key(&key)
                 ),
                 choice: format!("name the other registries with --registry, and leave {registry} as it is"),
+            });
+        }
+    }
+
+    /// docker takes a login for a path in a registry for one for all of it, and uses registry tokens. Neither can be in the
+    /// keyring, and where there is a helper docker does not look at the file.
+    fn refuse_to_hide(&mut self, file: &ConfigFile, registries: &[String]) {
+        let plaintext = file.plaintext();
+        for plain in &plaintext {
+            let asked = docker_lookup_key(&plain.entry.key);
+            let is_meant =
+                registries.is_empty() || registries.iter().any(|registry| same_registry(registry, &asked));
+            let is_read = file
+                .cred_helper(&asked)
+                .or_else(|| file.config.creds_store())
+                .is_none_or(|helper| helper.is_empty());
+            // Somebody wants it read from the file for good.
+            let is_exempt = registries.is_empty() && file.cred_helper(&asked).is_some();
+            if !is_meant || !is_read || is_exempt {
+                continue;
+            }
+            let is_whole = |key: &str| !is_path_key(key) && docker_lookup_key(key) == asked;
+            let (what, choice) = if is_path_key(&plain.entry.key) {
+                if plaintext.iter().any(|other| is_whole(&other.entry.key)) {
+                    continue;
+                }
+                ("login", format!("log in to {asked} itself first: docker login {asked}"))
+            } else if matches!(plain.login, Ok(Login::RegistryToken(_))) {
+                ("registry token", "name the other registries with --registry".to_owned())
+            } else {
+                continue;
+            };
+            self.refuse(Refusal {
+                why: format!(
+                    "docker uses the {what} for {:?} in {:?}, which the keyring can't have; with a helper for {asked}, it \
+                     would not look at it any more",
+                    shown_key(&plain.entry.key),
+                    file.path
+                ),
+                choice,
+            });
+        }
+    }
+
+    /// Different logins for one registry, in files that are each read by somebody, can't all be in one keyring.
+    pub(super) fn refuse_to_unite(&mut self, survey: &Survey, registries: &[String]) {
+        let changed: BTreeSet<_> = self.steps.iter().map(|step| step.path.clone()).collect();
+        let mut logins: BTreeMap<String, Vec<(String, regcred_keyring::Login)>> = BTreeMap::new();
+        for (_, file) in survey.readable().filter(|(file, _)| changed.contains(&file.path)) {
+            for plain in file.plaintext() {
+                let Ok((key, login)) = plain.for_keyring() else { continue };
+                if registries.is_empty() || registries.iter().any(|registry| same_registry(registry, &key)) {
+                    logins.entry(key).or_default().push((file.path.display().to_string(), login));
+                }
+            }
+        }
+        for (key, found) in logins {
+            if found.windows(2).all(|pair| pair[0].1 == pair[1].1) {
+                continue;
+            }
+            let mut places: Vec<_> = found.into_iter().map(|(place, _)| place).collect();
+            places.dedup();
+            self.refuse(Refusal {
+                why: format!(
+                    "there are different logins for {key} in {}, and the keyring keeps one",
+                    places.join(" and ")
+                ),
+                choice: format!("log out of {key} in one of them first"),
             });
         }
     }

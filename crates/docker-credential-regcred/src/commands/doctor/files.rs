@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use regcred_core::credential::{Login, expiry};
-use regcred_core::server::{Server, docker_lookup_key, podman_lookup_key, shown_key};
+use regcred_core::server::{Server, docker_lookup_key, is_path_key, podman_lookup_key, shown_key};
 
 use super::findings::{Findings, command_word};
 use crate::NAME;
 use crate::config_file::ConfigFile;
 use crate::environment::Environment;
-use crate::survey::{Client, ClientFile, HELPER, Plaintext, Survey, is_path};
+use crate::survey::{Client, ClientFile, HELPER, Survey, Unkeepable};
 
 /// What the files are judged by.
 pub(super) struct Files<'a> {
@@ -25,7 +25,7 @@ pub(super) struct Files<'a> {
 impl Files<'_> {
     /// Looks at all of them.
     pub(super) fn examine(&self, findings: &mut Findings) {
-        for ClientFile { client, path, file } in &self.survey.files {
+        for ClientFile { client, path, file, .. } in &self.survey.files {
             match file {
                 Err(failure) => {
                     let remedy = "mend it, or move it away; its clients can't read it either";
@@ -51,36 +51,43 @@ impl Files<'_> {
     fn plaintext(&self, client: Client, path: &Path, file: &ConfigFile, findings: &mut Findings) {
         let (mut asked, mut unasked) = (Vec::new(), BTreeMap::<Option<String>, Vec<String>>::new());
         let mut staying = BTreeMap::<&str, Vec<String>>::new();
-        for Plaintext { entry, login } in file.plaintext() {
-            let key = entry.key;
-            let problem = match &login {
-                Ok(login) if has_empty_part(login) => Some("user name or password is empty".to_owned()),
+        for plain in file.plaintext() {
+            let key = plain.entry.key.clone();
+            if let Ok(login) = &plain.login {
+                self.expiry(client, path, &key, login, findings);
+            }
+            if is_path_key(&key) && self.survey.podman_helper(&key).as_deref() == Some(HELPER) {
+                findings.shadowed(path, &key);
+                continue;
+            }
+            let why = match plain.for_keyring() {
+                Err(Unkeepable::Broken(problem)) => {
+                    let message =
+                        format!("the entry {:?} in {path:?} can't be moved: {problem}", shown_key(&key));
+                    findings.problem("brokenEntry", message, "log in there again, or remove the entry");
+                    continue;
+                }
+                Err(Unkeepable::Unasked(why)) => Some(why),
+                Ok(_) if client == Client::Podman && self.is_beside_paths(&key) => {
+                    Some("with a helper for the registry, podman would not use the logins for paths in it")
+                }
                 Ok(_) => None,
-                Err(problem) => Some(problem.to_string()),
             };
-            if let Some(problem) = problem {
-                let message = format!("the entry {:?} in {path:?} is no login: {problem}", shown_key(&key));
-                findings.problem("brokenEntry", message, "log in there again, or remove the entry");
-                continue;
-            }
-            let Ok(login) = login else { continue };
-            self.expiry(client, path, &key, &login, findings);
-            if is_path(&key) && self.survey.podman_helper(&key).as_deref() == Some(HELPER) {
-                let host = podman_lookup_key(&key);
-                let message = format!(
-                    "the login for {key:?} in {path:?} is never used by podman and skopeo: they ask this helper for all of \
-                     {host}"
-                );
-                let remedy = format!(
-                    "log in to {host} itself and remove the entry, or let them use it again: {NAME} configure --undo"
-                );
-                findings.problem("shadowed", message, remedy);
-                continue;
-            }
-            match (self.why_it_stays(client, &key, &login), self.survey.helper(client, &key)) {
+            match (why, self.survey.helper(client, &key)) {
                 (Some(why), _) => staying.entry(why).or_default().push(key),
                 (None, Some(helper)) if helper == HELPER => asked.push(key),
                 (None, other) => unasked.entry(other).or_default().push(key),
+            }
+        }
+        for hidden in file.config.hidden_entries() {
+            if hidden.secrets().is_ok_and(|secrets| !secrets.is_empty()) {
+                let key = shown_key(&hidden.key);
+                let message = format!("a password for {key:?} stands in {path:?} where nobody reads it");
+                findings.problem(
+                    "hiddenEntry",
+                    message,
+                    "remove it: something later in the file takes its place",
+                );
             }
         }
         if !asked.is_empty() {
@@ -98,21 +105,6 @@ impl Files<'_> {
         for (why, keys) in staying {
             let message = format!("passwords stand in {path:?}, for {}, and stay there: {why}", shown(&keys));
             findings.note("plaintextStays", message, "let them be tokens that may only pull, and that end");
-        }
-    }
-
-    /// Why `migrate` would leave a login where it is.
-    fn why_it_stays(&self, client: Client, key: &str, login: &Login) -> Option<&'static str> {
-        if is_path(key) {
-            Some("podman asks no helper for a path in a registry")
-        } else if Server::parse(key).is_err() {
-            Some("no client asks a helper for such a name")
-        } else if matches!(login, Login::RegistryToken(_)) {
-            Some("helpers keep no registry tokens")
-        } else if client == Client::Podman && self.is_beside_paths(key) {
-            Some("with a helper for the registry, podman would not use the logins for paths in it")
-        } else {
-            None
         }
     }
 
@@ -270,13 +262,6 @@ fn modes(path: &Path, file: &ConfigFile, findings: &mut Findings) {
             message,
             format!("rm -f {}", command_word(&left.display().to_string())),
         );
-    }
-}
-
-fn has_empty_part(login: &Login) -> bool {
-    match login {
-        Login::Password(credential) => credential.username.is_empty() || credential.password.is_empty(),
-        Login::IdentityToken(token) | Login::RegistryToken(token) => token.is_empty(),
     }
 }
 

@@ -1,7 +1,12 @@
 //! What a person should know, and what to do about it.
 
+use std::path::Path;
+
 use chrono::{DateTime, Utc};
 use regcred_core::credential::EXPIRES_SOON;
+use regcred_core::server::{podman_lookup_key, shown_key};
+
+use crate::NAME;
 
 /// Something that a person should know.
 #[derive(Debug)]
@@ -35,6 +40,19 @@ impl Findings {
 
     pub(super) fn note(&mut self, code: &'static str, message: impl Into<String>, remedy: impl Into<String>) {
         self.notes.push(Finding { code, message: message.into(), remedy: remedy.into() });
+    }
+
+    /// That podman does not get at a login for a path in a registry.
+    pub(super) fn shadowed(&mut self, path: &Path, key: &str) {
+        let host = podman_lookup_key(key);
+        self.problem(
+            "shadowed",
+            format!(
+                "the login for {:?} in {path:?} is never used by podman and skopeo: they ask this helper for all of {host}",
+                shown_key(key)
+            ),
+            format!("log in to {host} itself and remove the entry, or let them use it again: {NAME} configure --undo"),
+        );
     }
 
     /// That a token's time is over, or soon will be.

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use regcred_cli::credential_helper::CredentialHelper;
 use regcred_cli::failure::Failure;
-use regcred_core::credential;
-use regcred_core::helper_protocol::TOKEN_USERNAME;
-use regcred_core::server::{Server, docker_lookup_key, podman_lookup_key, same_registry};
+use regcred_core::server::{docker_lookup_key, podman_lookup_key, same_registry, shown_key};
 use regcred_keyring::Login;
 
-use super::{Outcome, Stay};
+use super::Stay;
 use crate::NAME;
 use crate::config_file::ConfigFile;
-use crate::survey::{Client, HELPER, Plaintext, Survey, is_path};
+use crate::environment::Environment;
+use crate::survey::{Client, ClientFile, HELPER, Survey, Unkeepable, for_keyring};
 
 /// How long another helper may take for each answer: it may ask a person.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -38,91 +37,120 @@ pub(super) struct Place {
     pub(super) holder: String,
 }
 
+impl Place {
+    /// The key as it can be shown.
+    pub(super) fn title(&self) -> String {
+        format!("{:?}", shown_key(&self.key))
+    }
+}
+
 /// What was found.
 #[derive(Default)]
 pub(super) struct Gathered {
     found: Vec<(Place, String, Login)>,
     /// What stays, where it is.
     pub(super) staying: Vec<(Place, Stay)>,
-    /// Registries whose login podman would not find any more, though it can today.
-    pub(super) lost_to_podman: BTreeSet<String>,
 }
 
-/// The registries that are wanted; none means all.
-pub(super) struct Wanted<'a>(pub(super) &'a [String]);
+/// What is looked for, and by whom.
+pub(super) struct Search<'a> {
+    /// The registries that are wanted; none means all.
+    pub(super) registries: &'a [String],
+    pub(super) survey: &'a Survey,
+    pub(super) environment: &'a Environment,
+    /// Whether to take also what no client would find in the keyring.
+    pub(super) force: bool,
+}
 
-impl Wanted<'_> {
-    fn has(&self, key: &str) -> bool {
-        self.0.is_empty() || self.0.iter().any(|registry| same_registry(registry, key))
+impl Search<'_> {
+    fn wants(&self, key: &str) -> bool {
+        let is_wanted = |registry: &String| same_registry(registry, &docker_lookup_key(key));
+        self.registries.is_empty() || self.registries.iter().any(is_wanted)
     }
-}
 
-impl Gathered {
-    /// The logins in a file, which is a client's or, if `client` is none, anybody's. With `force`, also those that nobody
-    /// would ask us for afterwards.
-    pub(super) fn add_file(
-        &mut self,
-        file: &ConfigFile,
-        client: Option<Client>,
-        survey: &Survey,
-        wanted: &Wanted<'_>,
-        force: bool,
-    ) {
-        for Plaintext { entry, login } in file.plaintext() {
-            let key = entry.key;
-            if !wanted.has(&key) {
+    /// The logins in a file: a client's, or if it is `None`, anybody's.
+    pub(super) fn in_file(&self, file: &ConfigFile, client: Option<&ClientFile>, gathered: &mut Gathered) {
+        let place = |key: &str| Place {
+            file: Some(file.path.clone()),
+            key: key.to_owned(),
+            holder: file.path.display().to_string(),
+        };
+        for plain in file.plaintext() {
+            let key = &plain.entry.key;
+            if !self.wants(key) {
                 continue;
             }
-            let place = Place {
-                file: Some(file.path.clone()),
-                key: key.clone(),
-                holder: file.path.display().to_string(),
-            };
-            let login =
-                login.map_err(|problem| Stay::failed(format!("{problem}; log in again, or remove it")));
-            let movable = login.and_then(|login| movable(&key, login));
-            match movable {
-                Ok(_) if !force && !is_asked(file, client, survey, &key) => {
-                    self.staying.push((place, nobody_asks(client, &key)));
-                }
-                Ok((server, login)) => {
-                    if client == Some(Client::Docker) && survey.podman_helper(&key).as_deref() != Some(HELPER)
-                    {
-                        self.lost_to_podman.insert(podman_lookup_key(&key));
-                    }
-                    self.found.push((place, server, login));
-                }
-                Err(stay) => self.staying.push((place, stay)),
+            let movable = plain.for_keyring().map_err(Stay::from);
+            match movable.and_then(|kept| self.check_asked(file, client, key).map(|()| kept)) {
+                Ok((server, login)) => gathered.found.push((place(key), server, login)),
+                Err(stay) => gathered.staying.push((place(key), stay)),
+            }
+        }
+        for hidden in file.config.hidden_entries() {
+            if self.wants(&hidden.key) && hidden.secrets().is_ok_and(|secrets| !secrets.is_empty()) {
+                let why =
+                    "nobody reads it, because something later in the file takes its place; remove it there";
+                gathered.staying.push((place(&hidden.key), Stay::failed(why.to_owned())));
             }
         }
     }
 
     /// What another helper lists and gets.
-    pub(super) fn add_helper(&mut self, name: &str, wanted: &Wanted<'_>) -> Result<(), Failure> {
+    pub(super) fn in_helper(&self, name: &str, gathered: &mut Gathered) -> Result<(), Failure> {
         if name == HELPER {
             return Err(Failure::usage("--from-helper names this very helper"));
         }
         let helper = CredentialHelper::new(name, PATIENCE)?
             .if_missing("install it, or give the NAME of a docker-credential-NAME on PATH");
         for key in helper.list()? {
-            if !wanted.has(&key) {
+            if !self.wants(&key) {
                 continue;
             }
             let place = Place { file: None, key: key.clone(), holder: helper.program().to_owned() };
             let login = match helper.get(&key) {
-                Ok(login) => {
-                    login.ok_or_else(|| Stay::failed("it is listed there, but not to be had".to_owned()))
-                }
+                Ok(Some(login)) => for_keyring(&key, login).map_err(Stay::from),
+                Ok(None) => Err(Stay::failed("it is listed there, but not to be had".to_owned())),
                 Err(failure) => Err(Stay::Failed(failure)),
             };
-            match login.and_then(|login| movable(&key, login)) {
-                Ok((server, login)) => self.found.push((place, server, login)),
-                Err(stay) => self.staying.push((place, stay)),
+            match login {
+                Ok((server, login)) => gathered.found.push((place, server, login)),
+                Err(stay) => gathered.staying.push((place, stay)),
             }
         }
         Ok(())
     }
 
+    /// Whether everybody who finds a login in a file today would ask us for it.
+    fn check_asked(&self, file: &ConfigFile, client: Option<&ClientFile>, key: &str) -> Result<(), Stay> {
+        let is_us = |helper: Option<String>| helper.as_deref() == Some(HELPER);
+        let survey = self.survey;
+        let unasked = match client {
+            _ if self.force => return Ok(()),
+            Some(client) => {
+                let of_docker = client.client == Client::Docker;
+                if of_docker && !is_us(survey.docker_helper(key)) {
+                    Some(Client::Docker)
+                } else if (client.is_podmans && !is_us(survey.podman_helper(key)))
+                    || (of_docker && survey.is_podmans_only(self.environment, key))
+                {
+                    Some(Client::Podman)
+                } else {
+                    return Ok(());
+                }
+            }
+            None => {
+                let by_file = file.cred_helper(&docker_lookup_key(key)).or_else(|| file.config.creds_store());
+                if is_us(survey.docker_helper(key)) || is_us(survey.podman_helper(key)) || is_us(by_file) {
+                    return Ok(());
+                }
+                None
+            }
+        };
+        Err(nobody_asks(unasked, key))
+    }
+}
+
+impl Gathered {
     /// Whether nothing was found at all.
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty() && self.staying.is_empty()
@@ -154,59 +182,26 @@ impl Gathered {
     }
 }
 
-/// The key and login for the keyring, or why it can't go there.
-fn movable(key: &str, login: credential::Login) -> Result<(String, Login), Stay> {
-    if is_path(key) {
-        // podman would not find it any more.
-        return Err(Stay::Must("it is for a path in a registry, for which podman asks no helper".to_owned()));
-    }
-    let server = Server::parse(key)
-        .map_err(|error| Stay::Must(format!("it is for no registry that a helper is asked for: {error}")))?;
-    let (username, secret) = match login {
-        credential::Login::Password(credential) => (credential.username, credential.password),
-        credential::Login::IdentityToken(token) => (TOKEN_USERNAME.to_owned(), token),
-        credential::Login::RegistryToken(_) => {
-            return Err(Stay::Must("it is a registry token, which helpers don't keep".to_owned()));
-        }
-    };
-    if username.is_empty() || secret.is_empty() {
-        return Err(Stay::failed("user name or password is empty; log in again, or remove it".to_owned()));
-    }
-    Ok((server.docker_key(), Login { username, secret }))
-}
-
-/// Whether the clients that find a login in a file today would ask us for it.
-fn is_asked(file: &ConfigFile, client: Option<Client>, survey: &Survey, key: &str) -> bool {
-    let is_us = |helper: Option<String>| helper.as_deref() == Some(HELPER);
-    match client {
-        Some(client) => is_us(survey.helper(client, key)),
-        None => {
-            is_us(survey.docker_helper(key))
-                || is_us(survey.podman_helper(key))
-                || is_us(file.cred_helper(&docker_lookup_key(key)).or_else(|| file.config.creds_store()))
-        }
-    }
-}
-
 fn nobody_asks(client: Option<Client>, key: &str) -> Stay {
     let (who, flag) = match client {
-        Some(Client::Docker) => (Client::Docker.name(), " --docker"),
-        Some(Client::Podman) => (Client::Podman.name(), " --podman"),
-        None => ("the clients", ""),
+        Some(Client::Docker) => ("docker does", " --docker"),
+        Some(Client::Podman) => ("podman and skopeo do", " --podman"),
+        None => ("the clients do", ""),
     };
-    let verb = if client == Some(Client::Docker) { "does" } else { "do" };
     let host = podman_lookup_key(key);
     Stay::conflict(format!(
-        "{who} {verb} not ask this helper for it, and would be left without; first run: {NAME} configure{flag}, with \
-         --registry {host} for this one alone"
+        "{who} not ask this helper for it, and would be left without; first run: {NAME} configure{flag}, with \
+         --registry {host} for this one alone; or move it all the same with --force"
     ))
 }
 
-impl From<&Stay> for Outcome {
-    fn from(stay: &Stay) -> Self {
-        match stay {
-            Stay::Must(_) => Self::Stays,
-            Stay::Failed(failure) => Self::Failed(failure.code),
+impl From<Unkeepable> for Stay {
+    fn from(why: Unkeepable) -> Self {
+        match why {
+            Unkeepable::Unasked(why) => Self::Must(why),
+            Unkeepable::Broken(why) => {
+                Self::failed(format!("{why}; log in there again, or remove the entry"))
+            }
         }
     }
 }
