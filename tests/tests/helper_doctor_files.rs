@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use regcred_tests::doctor::{AUTH_JSON, CONFIGURED, DOCKER_CONFIG, Machine, PASSWORD, entry, token};
 use regcred_tests::helper::HELPER;
+use regcred_tests::registry::{Registry, Transport};
 use serde_json::json;
 
 #[test]
@@ -190,6 +191,50 @@ fn a_client_that_does_not_ask_for_what_the_keyring_has_is_configured() {
 }
 
 #[test]
+fn a_helper_in_registries_conf_counts_as_it_does_for_skopeo() {
+    let ours = "credential-helpers = [\"containers-auth.json\", \"regcred\"]\n";
+    let others = "credential-helpers = [\"pass\"]\n";
+    let registry = Registry::start(Transport::Http, "robot", PASSWORD);
+    let image = format!("docker://{}", registry.push("team/app"));
+    for (files, is_asked) in [
+        (&[("registries.conf", ours)][..], true),
+        (&[("registries.conf.d/50-mine.conf", ours)], true),
+        (&[("registries.conf", others), ("registries.conf.d/50-mine.conf", ours)], true),
+        (&[("registries.conf", ours), ("registries.conf.d/50-mine.conf", others)], false),
+        (&[("registries.conf.d/60-last.conf", others), ("registries.conf.d/50-mine.conf", ours)], false),
+        (&[("registries.conf.d/50-mine.txt", ours)], false),
+    ] {
+        let machine = Machine::with(&["skopeo"]);
+        machine.install("docker-credential-pass");
+        machine.store(&registry.host(), PASSWORD);
+        for (name, text) in files {
+            machine.sandbox.write(format!(".config/containers/{name}"), text);
+        }
+        let inspect = machine.run("skopeo", ["inspect", "--tls-verify=false", &image], "");
+        assert_eq!(inspect.code == Some(0), is_asked, "{files:?}: {}", inspect.stderr);
+        let diagnosis = machine.doctor();
+        let expected = if is_asked { &[][..] } else { &["notConfigured"] };
+        assert_eq!(diagnosis.codes("problems"), expected, "{files:?}: {}", diagnosis.text);
+    }
+
+    // What stands in a file is migrated without another word, and found again.
+    let machine = Machine::with(&["skopeo"]);
+    machine.sandbox.write(".config/containers/registries.conf", ours);
+    let auths = json!({ "auths": { registry.host(): entry(PASSWORD) } });
+    let file = machine.sandbox.write(AUTH_JSON, auths.to_string());
+    let message = format!("passwords stand in {file:?}, for {}", registry.host());
+    machine.assert_mended("plaintext", &message, "docker-credential-regcred migrate");
+    machine.run("skopeo", ["inspect", "--tls-verify=false", &image], "").success();
+
+    for text in ["credential-helpers = \"regcred\"\n", "credential-helpers = [\n"] {
+        let file = machine.sandbox.write(".config/containers/registries.conf", text);
+        let (message, _) = machine.doctor().of("problems", "unreadableFile");
+        assert!(message.starts_with(&format!("can't read {file:?}: ")), "{message}");
+        assert_ne!(machine.run("skopeo", ["inspect", "--tls-verify=false", &image], "").code, Some(0));
+    }
+}
+
+#[test]
 fn a_helper_that_is_missing_is_named_with_what_can_take_its_place() {
     for (config, configure) in [
         (json!({ "credsStore": "nowhere" }), "configure --docker --force"),
@@ -265,7 +310,7 @@ fn an_entry_that_is_no_login_is_told_by_its_place() {
         let file = machine.sandbox.write(DOCKER_CONFIG, config.to_string());
         let (message, remedy) = machine.doctor().problem("brokenEntry");
         assert!(
-            message.starts_with(&format!("the entry \"ghcr.io\" in {file:?} is no login: ")),
+            message.starts_with(&format!("the entry \"ghcr.io\" in {file:?} can't be moved: ")),
             "{message}"
         );
         assert!(message.ends_with(why), "{message}");

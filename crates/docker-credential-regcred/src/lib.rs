@@ -8,6 +8,7 @@ pub mod commands;
 mod config_file;
 pub mod environment;
 pub mod protocol;
+mod registries_conf;
 mod survey;
 
 use std::fmt::Write as _;

@@ -11,6 +11,7 @@ use regcred_core::server::{Server, docker_lookup_key, is_path_key, podman_lookup
 
 use crate::config_file::ConfigFile;
 use crate::environment::Environment;
+use crate::registries_conf;
 
 /// The name by which clients know this program: they put `docker-credential-` before it.
 pub(crate) const HELPER: &str = "regcred";
@@ -54,6 +55,8 @@ pub(crate) struct Survey {
     pub(crate) places: ClientFiles,
     /// The files, each once: docker's, then podman's own in the order in which they are read.
     pub(crate) files: Vec<ClientFile>,
+    /// The helpers that podman and skopeo ask for every registry, or why that can't be told.
+    pub(crate) podman_defaults: Result<Vec<String>, Failure>,
 }
 
 impl Survey {
@@ -76,7 +79,7 @@ impl Survey {
                 });
             }
         }
-        Self { places, files }
+        Self { places, files, podman_defaults: registries_conf::helpers(environment) }
     }
 
     /// The same, for a command that must know all of them.
@@ -111,13 +114,14 @@ impl Survey {
         helper.filter(|helper| !helper.is_empty())
     }
 
-    /// The helper that podman and skopeo ask; the first file that names one counts. (A `registries.conf` could name one
-    /// for all registries; it is not looked at.)
+    /// The helper that podman and skopeo ask: the one that a file names for the registry, else one of those that they ask
+    /// for every registry, in turn: this one if it is among them.
     pub(crate) fn podman_helper(&self, key: &str) -> Option<String> {
-        let asked = podman_lookup_key(key);
-        let helper =
-            self.of(Client::Podman).chain(self.of(Client::Docker)).find_map(|file| file.cred_helper(&asked));
-        helper.filter(|helper| !helper.is_empty())
+        let default = || {
+            let helpers = self.podman_defaults.as_ref().ok()?;
+            helpers.iter().find(|helper| *helper == HELPER).or(helpers.first()).cloned()
+        };
+        self.named(Client::Podman, key).or_else(default).filter(|helper| !helper.is_empty())
     }
 
     /// Whether podman, where it is used, finds a login that stands in docker's file under `key` there and nowhere before,
@@ -133,11 +137,23 @@ impl Survey {
 
     /// The helper that this client's files name for exactly this registry.
     pub(crate) fn cred_helper(&self, client: Client, key: &str) -> Option<String> {
+        self.named(client, key).filter(|helper| !helper.is_empty())
+    }
+
+    /// The same, which may be empty.
+    fn named(&self, client: Client, key: &str) -> Option<String> {
         match client {
             Client::Docker => {
-                self.of(Client::Docker).find_map(|file| file.cred_helper(&docker_lookup_key(key)))
+                let asked = docker_lookup_key(key);
+                self.of(Client::Docker).find_map(|file| file.cred_helper(&asked))
             }
-            Client::Podman => self.podman_helper(key),
+            // The first file that names one counts.
+            Client::Podman => {
+                let asked = podman_lookup_key(key);
+                self.of(Client::Podman)
+                    .chain(self.of(Client::Docker))
+                    .find_map(|file| file.cred_helper(&asked))
+            }
         }
     }
 

@@ -38,6 +38,13 @@ impl Files<'_> {
                 }
             }
         }
+        if let Err(failure) = &self.survey.podman_defaults {
+            findings.problem(
+                "unreadableFile",
+                &failure.message,
+                "mend it; podman and skopeo can't read it either",
+            );
+        }
         if self.environment.var("DOCKER_AUTH_CONFIG").is_some() {
             findings.note(
                 "variableOutranks",
@@ -56,7 +63,7 @@ impl Files<'_> {
             if let Ok(login) = &plain.login {
                 self.expiry(client, path, &key, login, findings);
             }
-            if is_path_key(&key) && self.survey.podman_helper(&key).as_deref() == Some(HELPER) {
+            if is_path_key(&key) && self.survey.cred_helper(Client::Podman, &key).as_deref() == Some(HELPER) {
                 findings.shadowed(path, &key);
                 continue;
             }
@@ -170,11 +177,12 @@ impl Files<'_> {
 
     /// Whether those who could ask us do.
     fn clients(&self, findings: &mut Findings) {
+        let is_default = |helpers: &Vec<String>| helpers.iter().any(|helper| helper == HELPER);
         let asks = |(_, file): (&ClientFile, &ConfigFile)| {
             file.config.creds_store().as_deref() == Some(HELPER)
                 || file.config.cred_helpers().iter().any(|(_, helper)| helper == HELPER)
         };
-        if !self.survey.readable().any(asks) {
+        if !self.survey.readable().any(asks) && !self.survey.podman_defaults.as_ref().is_ok_and(is_default) {
             let message = "no file of docker or podman names this helper, so nobody asks it";
             return findings.problem("notConfigured", message, self.first_configuration());
         }
