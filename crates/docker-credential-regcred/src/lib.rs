@@ -102,6 +102,7 @@ fn answer(
     let outcome = match arguments[..] {
         ["version" | "--version" | "-V" | "-v"] => print(stdout, &version()),
         ["help" | "--help" | "-h"] => print(stdout, &help()),
+        ["config", ..] => return refuse(stdout, &format!("{NAME}: config: there is `{NAME} config show`")),
         [verb] => match Verb::parse(verb) {
             Some(verb) => {
                 let outcome = handle(verb, || open(environment, verb, stderr), stdin, stdout);
