@@ -15,7 +15,7 @@ use regcred_keyring::{Settings, StoreError};
 use self::plan::{Member, Plan, Step};
 use super::{keyring_failed, registry, settings};
 use crate::NAME;
-use crate::cli::{Arguments, Command, CommandOption};
+use crate::cli::{Arguments, Command, CommandOption, command_word};
 use crate::config_file;
 use crate::environment::Environment;
 use crate::survey::{Client, HELPER, Survey};
@@ -99,7 +99,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
     }
     if plan.steps.is_empty() {
         output::line("nothing to change: this helper is asked already")?;
-    } else if dry_run {
+    }
+    if dry_run {
         for (path, steps) in by_file(&plan.steps) {
             print(path, &steps)?;
         }
@@ -213,7 +214,10 @@ fn refused(plan: &Plan) -> Failure {
     if let Some(Step { member: Member::CredsStore, before: Some(other), .. }) =
         plan.steps.iter().find(|step| step.member == Member::CredsStore && step.before.is_some())
     {
-        choices.push(format!("take its logins over first: {NAME} migrate --from-helper {other}"));
+        choices.push(format!(
+            "take its logins over first: {NAME} migrate --from-helper {}",
+            command_word(other)
+        ));
     }
     choices.push("go on all the same with --force".to_owned());
     Failure::new(exit::CONFLICT, whys.join("; "))
@@ -232,7 +236,10 @@ fn check_path(environment: &Environment, force: bool) -> Result<(), Failure> {
         (None, program) => {
             let link = program.as_ref().map_or_else(
                 || "put it into a folder of PATH".to_owned(),
-                |program| format!("put its folder on PATH, or link it: ln -s {program:?} /usr/local/bin/"),
+                |program| {
+                    let program = command_word(&program.display().to_string());
+                    format!("put its folder on PATH, or link it: ln -s {program} /usr/local/bin/")
+                },
             );
             let failure = Failure::new(
                 exit::FAILED,

@@ -9,8 +9,9 @@ use regcred_keyring::choice::Wanted;
 use regcred_keyring::{Chosen, Entry, Settings, Status, StoreError, StoreKind};
 
 use super::files::Files;
-use super::findings::{Findings, command_word};
+use super::findings::Findings;
 use crate::NAME;
+use crate::cli::command_word;
 use crate::environment::Environment;
 use crate::survey::Survey;
 

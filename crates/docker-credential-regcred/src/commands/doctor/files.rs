@@ -7,8 +7,9 @@ use std::path::Path;
 use regcred_core::credential::{Login, expiry};
 use regcred_core::server::{Server, docker_lookup_key, is_path_key, podman_lookup_key, shown_key};
 
-use super::findings::{Findings, command_word};
+use super::findings::Findings;
 use crate::NAME;
+use crate::cli::command_word;
 use crate::config_file::ConfigFile;
 use crate::environment::Environment;
 use crate::survey::{Client, ClientFile, HELPER, Survey, Unkeepable};
