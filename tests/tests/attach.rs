@@ -100,7 +100,7 @@ fn an_accounts_new_pods_have_the_reference_and_the_order_stays() {
     attached
         .success()
         .assert_stdout_contains("secret/regcred attached to serviceaccount/default in namespace");
-    attached.assert_stdout_contains("it counts for pods created from now on");
+    attached.assert_stdout_contains("this counts for pods created from now on");
     assert_eq!(references(&namespace, "sa", "default", ""), ["b", "a", "regcred"]);
     create(&namespace, &pod("new", &[]));
     assert_eq!(references(&namespace, "pod", "new", "/spec"), ["b", "a", "regcred"]);
@@ -136,12 +136,12 @@ fn every_kind_of_template_gets_the_reference_and_says_what_happens() {
             TEMPLATE,
             "a rollout starts",
         ),
-        (workload("ReplicaSet", "bare", &["first"]), "rs/bare", TEMPLATE, "it counts for its next pods"),
+        (workload("ReplicaSet", "bare", &["first"]), "rs/bare", TEMPLATE, "this counts for its next pods"),
         (
             cron_job("report"),
             "cj/report",
             "/spec/jobTemplate/spec/template/spec",
-            "it counts from the next run on",
+            "this counts from the next run on",
         ),
     ] {
         create(&namespace, &object);

@@ -238,7 +238,9 @@ fn a_path_in_any_file_that_podman_reads_counts() {
     // docker takes it for a login to all of the registry, and would not look at it any more.
     let hidden = configure(&sandbox, &["--docker"]);
     hidden.assert_code(8).assert_stderr_contains("docker uses the login for \"ghcr.io/team\"");
-    hidden.assert_stderr_contains("log in to ghcr.io itself first: docker login ghcr.io");
+    hidden.assert_stderr_contains(
+        "log in to ghcr.io itself first (docker login ghcr.io), or name the other registries",
+    );
     configure(&sandbox, &["--docker", "--registry=quay.io"]).success();
     // As it says.
     let both = json!({ "auths": { "ghcr.io/team": { "auth": "dTpw" }, "ghcr.io": { "auth": "dTpw" } } });
@@ -272,7 +274,9 @@ fn different_logins_that_would_be_one_are_told_before() {
     let auth_file = sandbox.write("auth.json", config("bWU6dHdv"));
     sandbox.set("REGISTRY_AUTH_FILE", &auth_file);
     let refused = configure(&sandbox, &[]);
-    refused.assert_code(8).assert_stderr_contains("there are different logins for ghcr.io in ");
+    refused
+        .assert_code(8)
+        .assert_stderr_contains("there are different logins for ghcr.io, and the keyring keeps one: ");
     configure(&sandbox, &["--registry=quay.io"]).success();
     configure(&sandbox, &["--undo"]).success();
     fs::write(&auth_file, config("bWU6b25l")).unwrap();
@@ -485,7 +489,9 @@ fn wrong_usage_is_told_without_a_secret() {
         (&["--registry"], "--registry lacks its value"),
         (&["--registry", "--dry-run"], "--registry lacks its value"),
         (&["--registry=a..b"], "a part of its name is empty"),
-        (&["--podman"], "none is known yet"),
+        (&["--podman"], "none is known yet; nothing was configured"),
+        // There is podman here, and no docker.
+        (&[], "none is known yet; nothing was configured"),
     ] {
         let refused = configure(&sandbox, arguments);
         refused.assert_code(2).assert_stderr_contains(problem);

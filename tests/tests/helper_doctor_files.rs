@@ -111,6 +111,7 @@ fn what_has_to_stay_in_a_file_is_no_problem_but_a_note() {
     let file = machine.sandbox.write(AUTH_JSON, config.to_string());
     // Elsewhere it would be asked for.
     machine.store("ghcr.io", PASSWORD);
+    machine.store("quay.io", PASSWORD);
     let diagnosis = machine.doctor();
     diagnosis.assert_healthy();
     assert_eq!(diagnosis.codes("notes"), ["plaintextStays", "plaintextStays"]);
@@ -394,4 +395,56 @@ fn no_part_of_an_odd_key_that_may_be_a_password_is_shown() {
     // A sequence for a terminal is no better than a password.
     machine.sandbox.write(DOCKER_CONFIG, "{ \"credHelpers\": { \"\\u001b[2Jghcr.io\": \"\\u001b[2Jx\" }, \"auths\": { \"\\u001b[2J\": { \"auth\": \"\\u001b[2J\" } } }");
     machine.doctor();
+}
+
+#[test]
+fn a_login_that_the_keyring_has_lost_is_told_and_logged_in_again() {
+    let machine = Machine::with(&["podman"]);
+    let config = json!({ "auths": { "quay.io": {} }, "credHelpers": { "quay.io": "regcred", "never.example": "regcred" } });
+    machine.sandbox.write(AUTH_JSON, config.to_string());
+    let diagnosis = machine.doctor();
+    // For what was only configured there may never have been one.
+    assert_eq!(diagnosis.codes("problems"), ["noLogin"]);
+    let remedy = format!("log in again: {HELPER} login quay.io");
+    assert_eq!(diagnosis.findings("problems")[0]["remedy"], remedy);
+    machine.store("quay.io", PASSWORD);
+    machine.doctor().assert_healthy();
+}
+
+#[test]
+fn what_podman_would_lack_after_docker_s_migration_is_configured_first() {
+    let machine = Machine::with(&["docker", "podman"]);
+    let config = json!({ "auths": { "ghcr.io": entry(PASSWORD) } });
+    machine.sandbox.write(".docker/config.json", config.to_string());
+    for remedy in [
+        format!("{HELPER} configure --docker && {HELPER} configure --podman && {HELPER} migrate"),
+        format!("{HELPER} configure --podman && {HELPER} migrate"),
+    ] {
+        let diagnosis = machine.doctor();
+        let problems = diagnosis.findings("problems");
+        let plaintext =
+            problems.iter().find(|problem| problem["code"] == "plaintext").expect("plaintext is found");
+        assert_eq!(plaintext["remedy"], remedy);
+        machine.sandbox.run(HELPER, ["configure", "--docker"]).success();
+    }
+    machine.heed(&format!("{HELPER} configure --podman && {HELPER} migrate")).success();
+    machine.doctor().assert_healthy();
+}
+
+#[test]
+fn different_logins_for_one_registry_are_told_with_their_places() {
+    let machine = Machine::with(&["docker", "podman"]);
+    machine
+        .sandbox
+        .write(".docker/config.json", json!({ "auths": { "docker.io": entry(PASSWORD) } }).to_string());
+    let hub = json!({ "auths": { "index.docker.io": entry("another") } });
+    machine.sandbox.write(AUTH_JSON, hub.to_string());
+    let diagnosis = machine.doctor();
+    let problems = diagnosis.findings("problems");
+    let found = problems.iter().find(|problem| problem["code"] == "differentLogins").expect("they are found");
+    let message = found["message"].as_str().unwrap();
+    assert!(
+        message.contains("\"docker.io\" in ") && message.contains("\"index.docker.io\" in "),
+        "{message}"
+    );
 }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use regcred_tests::leak::{Folder, assert_no_secret};
 use regcred_tests::output::Output;
 use regcred_tests::sandbox::Sandbox;
-use regcred_tests::secret_service;
+use regcred_tests::{secret_service, skip};
 use serde_json::{Value, json};
 use xtask::pass_store::PassStore;
 use xtask::secret_service::SecretService;
@@ -205,7 +205,7 @@ fn what_the_keyring_holds_is_not_replaced_unless_told_to() {
     store(&sandbox, "same.example", "me", PASSWORD);
     let refused = run(&sandbox, "migrate", &[]);
     refused.assert_code(8).assert_stderr_contains(
-        "the keyring holds another password; replace it with --replace, or remove this entry",
+        "the keyring holds another password, which is what its clients use; take this one instead with --replace",
     );
     refused.assert_stderr_contains("the keyring holds a login of another user, \"other\"");
     refused.assert_stdout_contains("\"same.example\" (user \"me\") is in the keyring already; blanked in ");
@@ -519,4 +519,24 @@ fn two_at_once_are_fine() {
     }
     assert_eq!(list(&sandbox).as_object().unwrap().len(), registries.len());
     assert_no_secret(PASSWORD, &[&Folder::new(sandbox.root())]);
+}
+
+#[test]
+fn root_does_not_take_a_users_logins_into_its_own_keyring() {
+    if !rustix::process::geteuid().is_root() {
+        return skip("only root can be somebody else than the home's owner");
+    }
+    let (sandbox, _service) = home();
+    let config = json!({ "auths": { "ghcr.io": entry("me", PASSWORD) }, "credsStore": "regcred" });
+    let file = sandbox.write(".docker/config.json", config.to_string());
+    podman_asks(&sandbox, &["ghcr.io"]);
+    std::os::unix::fs::chown(sandbox.home(), Some(1_000_000), Some(1_000_000)).unwrap();
+    for command in ["configure", "migrate"] {
+        let refused = run(&sandbox, command, &[]);
+        refused
+            .assert_code(8)
+            .assert_stderr_contains("HOME belongs to the user 1000000, and you are another one");
+    }
+    assert_eq!((value(&file), list(&sandbox)), (config, json!({})));
+    run(&sandbox, "migrate", &["--force"]).success();
 }

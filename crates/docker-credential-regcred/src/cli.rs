@@ -124,7 +124,15 @@ pub fn parse(
                 Arg::Short(letter) => format!("-{}", harmless(&letter.to_string())),
                 Arg::Value(_) => String::new(),
             };
-            return Err(wrong(command, &format!("there is no option {shown}")));
+            let failure = wrong(command, &format!("there is no option {shown}"));
+            let takes_password = command.options().any(|option| option.long == "password-stdin");
+            return Err(if takes_password && ["--password", "-p"].contains(&shown.as_str()) {
+                failure.hint(
+                    "a password on the command line is seen by others; pipe it in with --password-stdin",
+                )
+            } else {
+                failure
+            });
         };
         if option.long == HELP.long {
             return Ok(None);

@@ -46,6 +46,22 @@ impl Environment {
         self.stdin_is_terminal && self.stderr_is_terminal
     }
 
+    /// The owner of the home folder, if it is somebody else.
+    #[cfg(unix)]
+    pub fn owner_of_home(&self) -> Option<u32> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let home = PathBuf::from(self.var("HOME").filter(|home| !home.is_empty())?);
+        let owner = home.metadata().ok()?.uid();
+        (owner != rustix::process::geteuid().as_raw()).then_some(owner)
+    }
+
+    /// Windows has a home for each user.
+    #[cfg(not(unix))]
+    pub fn owner_of_home(&self) -> Option<u32> {
+        None
+    }
+
     /// The file that clients start when they start `program`, if it is on `PATH`.
     pub fn find_program(&self, program: &str) -> Option<PathBuf> {
         let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);

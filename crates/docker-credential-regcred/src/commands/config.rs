@@ -2,7 +2,7 @@
 
 use regcred_cli::failure::{Failure, exit};
 use regcred_cli::output;
-use regcred_keyring::choice::{Origin, VARIABLE};
+use regcred_keyring::choice::{Origin, VARIABLE, Wanted};
 use serde_json::json;
 
 use super::{OUTPUT, settings, wants_json};
@@ -30,6 +30,12 @@ system's own. What the file says wrongly, or what we don't know in it, is an err
 pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8, Failure> {
     let json = wants_json(arguments)?;
     let settings = settings(environment)?;
+    if let Wanted::Kind(kind) = settings.store
+        && !kind.is_for_this_system()
+    {
+        let message = format!("`store` is {:?}, which is not a keyring of this system", kind.name());
+        return Err(Failure::usage(message).hint("REGCRED_STORE outranks the config file"));
+    }
     let origin = match settings.origin {
         Origin::Default => "default",
         Origin::Variable => "variable",

@@ -85,11 +85,12 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
         return undo::run(arguments, environment, &settings);
     }
     let registries: Vec<_> = registries.iter().map(|name| name.to_ascii_lowercase()).collect();
+    super::check_home(environment, arguments.has("force"))?;
     let survey = Survey::take_all(environment)?;
     let wish = Wish::of(arguments, &survey, environment);
     let force = arguments.has("force");
     let kept = kept_servers(&settings, force)?;
-    let plan = plan(arguments, &wish, &survey, &registries, &kept)?;
+    let plan = plan(&wish, &survey, &registries, &kept)?;
     if !plan.refusals.is_empty() && !force {
         return Err(refused(&plan));
     }
@@ -112,17 +113,12 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
         config_file::clean(&file.path)?;
     }
     apply(&plan.steps)?;
+    super::warn_in(&settings);
     advise(environment, &wish)?;
     Ok(exit::DONE)
 }
 
-fn plan(
-    arguments: &Arguments,
-    wish: &Wish,
-    survey: &Survey,
-    registries: &[String],
-    kept: &[String],
-) -> Result<Plan, Failure> {
+fn plan(wish: &Wish, survey: &Survey, registries: &[String], kept: &[String]) -> Result<Plan, Failure> {
     let places = &survey.places;
     if (wish.docker && places.docker.is_none()) || (wish.podman && places.podman_login.is_none()) {
         return Err(no_home());
@@ -137,11 +133,11 @@ fn plan(
         } else {
             registries.iter().cloned().collect()
         };
-        if wanted.is_empty() && arguments.has("podman") {
+        if wanted.is_empty() && !wish.docker {
             return Err(Failure::usage(
-                "podman asks a helper for registries that are named, and none is known yet",
+                "podman asks a helper for registries that are named, and none is known yet; nothing was configured",
             )
-            .hint("name them: --registry ghcr.io --registry docker.io"));
+            .hint(format!("name them: {NAME} configure --podman --registry ghcr.io --registry docker.io")));
         }
         if wanted.is_empty() {
             output::note(
@@ -345,7 +341,8 @@ fn advise(environment: &Environment, wish: &Wish) -> Result<(), Failure> {
     }
     if wish.podman && survey.places.podman_login_is_fleeting {
         output::note(&format!(
-            "podman forgets {} when the session ends; with REGISTRY_AUTH_FILE={} it would log in there",
+            "`podman login` writes to {}, which is gone after the session, and for registries that it does not name, in \
+             plaintext; to keep it: export REGISTRY_AUTH_FILE={}",
             shown(survey.places.podman_login.as_ref()),
             shown(survey.places.podman_kept.as_ref())
         ));

@@ -2,12 +2,14 @@
 
 use regcred_cli::failure::{Failure, exit};
 use regcred_cli::{output, prompt, stdin};
-use regcred_core::server::DOCKER_HUB;
+use regcred_core::server::{DOCKER_HUB, podman_lookup_key};
 use regcred_keyring::{Login, StoreError};
 
 use super::{keyring_failed, open, registry, settings};
+use crate::NAME;
 use crate::cli::{Arguments, Command, CommandOption};
 use crate::environment::Environment;
+use crate::survey::{Client, HELPER, Survey};
 
 const PIPED: &str =
     "printf %s \"$TOKEN\" | docker-credential-regcred login ghcr.io --username robot --password-stdin";
@@ -74,6 +76,19 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
     let login = Login { username, secret };
     super::store(chosen.store.as_ref(), &chosen.kind.to_string(), &key, &login)?;
     super::warn(&chosen);
+    let survey = Survey::take(environment);
+    for (client, is_used, flag) in [
+        (Client::Docker, survey.has_docker(environment), "--docker"),
+        (Client::Podman, survey.has_podman(environment), "--podman"),
+    ] {
+        if is_used && survey.helper(client, &key).as_deref() != Some(HELPER) {
+            let host = podman_lookup_key(&key);
+            output::note(&format!(
+                "this helper is not asked for {host} by {}; to change that: {NAME} configure {flag} --registry {host}",
+                client.name()
+            ));
+        }
+    }
     let shown = if key == DOCKER_HUB { "Docker Hub" } else { &key };
     output::line(&format!("stored the login of {:?} for {shown} in the {}", login.username, chosen.kind))?;
     Ok(exit::DONE)

@@ -106,6 +106,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
         registry(name)?;
     }
     let settings = settings(environment)?;
+    super::check_home(environment, arguments.has("force"))?;
     let survey = Survey::take_all(environment)?;
     let gathered = gather(arguments, &registries, &survey, environment)?;
     let chosen = open(&settings)?;
@@ -246,7 +247,8 @@ impl Migration<'_> {
                 return Err(Failure::new(
                     exit::CONFLICT,
                     format!(
-                        "the keyring holds {difference}; replace it with --replace, or remove this entry"
+                        "the keyring holds {difference}, which is what its clients use; take this one instead with --replace, \
+                         or remove this entry from the file (a logout would remove both)"
                     ),
                 ));
             }

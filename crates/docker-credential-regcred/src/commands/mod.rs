@@ -70,6 +70,25 @@ fn store(store: &dyn Store, keyring: &str, key: &str, login: &Login) -> Result<(
         .hint(format!("see what is wrong with it: {} doctor", crate::NAME)))
 }
 
+/// Root has a keyring of its own, and what is in there is nothing to the user whose home this is.
+fn check_home(environment: &Environment, force: bool) -> Result<(), Failure> {
+    let Some(owner) = environment.owner_of_home().filter(|_| !force) else { return Ok(()) };
+    Err(Failure::new(
+        exit::CONFLICT,
+        format!(
+            "HOME belongs to the user {owner}, and you are another one, whose keyring that user can't read"
+        ),
+    )
+    .hint("run this as that user, or with a HOME of your own; nothing was changed (--force goes on)"))
+}
+
+/// The same before anything is stored there.
+fn warn_in(settings: &Settings) {
+    if let Ok(chosen) = regcred_keyring::open(settings) {
+        warn(&chosen);
+    }
+}
+
 /// Tells what whoever stores a login in this keyring should know.
 fn warn(chosen: &Chosen) {
     if let Some(warning) = &chosen.warning {

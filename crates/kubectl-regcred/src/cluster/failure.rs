@@ -49,7 +49,7 @@ impl Operation<'_> {
     pub(super) fn exists(&self) -> Failure {
         let Self { kind, name, .. } = self;
         Failure::new(exit::CONFLICT, format!("{kind}/{name} exists already {}", self.place())).hint(
-            "nothing was changed; delete it first, choose another name, or let --append-hash name each version anew",
+            "nothing was changed; `kubectl regcred set` and `rotate` change one that is there, and --append-hash names each version anew",
         )
     }
 

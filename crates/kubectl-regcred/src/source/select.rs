@@ -6,7 +6,7 @@ use std::time::Duration;
 use regcred_cli::credential_helper::CredentialHelper;
 use regcred_core::credential::{Credential, Login};
 use regcred_core::docker_config::{AuthEntry, DockerConfig};
-use regcred_core::server::{Server, pull_secret_key, shown_key};
+use regcred_core::server::{Server, pull_secret_key, same_registry, shown_key};
 
 use super::{check, helper};
 use crate::failure::{Failure, exit};
@@ -209,6 +209,12 @@ pub(super) fn usable(registry: &str, found: Found) -> Result<Credential, Failure
 
 async fn not_found(registry: &str, holders: &[Holder]) -> Failure {
     let message = format!("there is no credential for {registry:?} in {}", titles(holders));
+    let is_named = |holder: &Holder| holder.keys().into_iter().any(|key| same_registry(&key, registry));
+    if holders.iter().any(is_named) {
+        // The file says that a helper has it, as `docker login` left it.
+        let hint = format!("its credential helper has none by now; log in again: docker login {registry}");
+        return Failure::new(exit::NOT_FOUND, message).hint(hint);
+    }
     Failure::new(exit::NOT_FOUND, message).hint(known_registries(holders).await)
 }
 

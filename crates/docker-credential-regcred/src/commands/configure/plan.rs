@@ -156,7 +156,12 @@ impl Plan {
                 if plaintext.iter().any(|other| is_whole(&other.entry.key)) {
                     continue;
                 }
-                ("login", format!("log in to {asked} itself first: docker login {asked}"))
+                (
+                    "login",
+                    format!(
+                        "log in to {asked} itself first (docker login {asked}), or name the other registries with --registry"
+                    ),
+                )
             } else if matches!(plain.login, Ok(Login::RegistryToken(_))) {
                 ("registry token", "name the other registries with --registry".to_owned())
             } else {
@@ -182,7 +187,8 @@ impl Plan {
             for plain in file.plaintext() {
                 let Ok((key, login)) = plain.for_keyring() else { continue };
                 if registries.is_empty() || registries.iter().any(|registry| same_registry(registry, &key)) {
-                    logins.entry(key).or_default().push((file.path.display().to_string(), login));
+                    let place = format!("{:?} in {:?}", shown_key(&plain.entry.key), file.path);
+                    logins.entry(key).or_default().push((place, login));
                 }
             }
         }
@@ -190,14 +196,13 @@ impl Plan {
             if found.windows(2).all(|pair| pair[0].1 == pair[1].1) {
                 continue;
             }
-            let mut places: Vec<_> = found.into_iter().map(|(place, _)| place).collect();
-            places.dedup();
+            let places: Vec<_> = found.into_iter().map(|(place, _)| place).collect();
             self.refuse(Refusal {
                 why: format!(
-                    "there are different logins for {key} in {}, and the keyring keeps one",
+                    "there are different logins for {key}, and the keyring keeps one: {}",
                     places.join(" and ")
                 ),
-                choice: format!("log out of {key} in one of them first"),
+                choice: "remove all but one of them from their files first".to_owned(),
             });
         }
     }

@@ -128,7 +128,7 @@ impl Examination {
             self.findings.note(
                 "fleeting",
                 format!("the {} does not last: {warning}{with_wsl}", chosen.kind),
-                "start a Secret Service, such as gnome-keyring-daemon, if logins are to last",
+                "log in again after that; only a Secret Service, such as a desktop session has, keeps them",
             );
         }
         let fell_back = settings.store == Wanted::Auto && chosen.kind == StoreKind::Keyutils;
@@ -192,7 +192,8 @@ impl Examination {
 
     fn files(&mut self, environment: &Environment) {
         let servers = self.logins.iter().map(|login| login.server.as_str()).collect();
-        let files = Files { survey: &self.survey, environment, servers, is_wsl: self.is_wsl };
+        let knows_servers = self.keyring.as_ref().is_some_and(|keyring| !keyring.status.locked);
+        let files = Files { survey: &self.survey, environment, servers, knows_servers, is_wsl: self.is_wsl };
         files.examine(&mut self.findings);
     }
 

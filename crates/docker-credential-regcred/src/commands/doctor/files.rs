@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use regcred_core::credential::{Login, expiry};
-use regcred_core::server::{Server, docker_lookup_key, is_path_key, podman_lookup_key, shown_key};
+use regcred_core::docker_config::AuthEntry;
+use regcred_core::server::{
+    Server, docker_lookup_key, is_path_key, podman_lookup_key, same_registry, shown_key,
+};
 
 use super::findings::Findings;
 use crate::NAME;
@@ -20,6 +23,8 @@ pub(super) struct Files<'a> {
     pub(super) environment: &'a Environment,
     /// The servers that the keyring has a login for.
     pub(super) servers: Vec<&'a str>,
+    /// Whether these are all.
+    pub(super) knows_servers: bool,
     pub(super) is_wsl: bool,
 }
 
@@ -36,6 +41,7 @@ impl Files<'_> {
                     modes(path, file, findings);
                     self.plaintext(*client, path, file, findings);
                     self.missing_helpers(*client, path, file, findings);
+                    self.missing_logins(*client, path, file, findings);
                 }
             }
         }
@@ -53,7 +59,50 @@ impl Files<'_> {
                 "unset DOCKER_AUTH_CONFIG",
             );
         }
+        self.different_logins(findings);
         self.clients(findings);
+    }
+
+    /// What was in the keyring once, as the emptied entry shows, and is not any more: after a reboot, for example.
+    fn missing_logins(&self, client: Client, path: &Path, file: &ConfigFile, findings: &mut Findings) {
+        let is_emptied = |entry: &AuthEntry<'_>| entry.login().is_ok_and(|login| login.is_none());
+        for entry in file.config.entries().into_iter().filter(is_emptied) {
+            let asked = docker_lookup_key(&entry.key);
+            let is_kept = self.servers.iter().any(|server| same_registry(server, &asked));
+            let is_asked = self.survey.helper(client, &entry.key).as_deref() == Some(HELPER);
+            if self.knows_servers && is_asked && !is_kept && Server::parse(&asked).is_ok() {
+                let host = shown_key(&asked).into_owned();
+                findings.problem(
+                    "noLogin",
+                    format!(
+                        "{path:?} says that this helper has a login for {host}, and the keyring has none"
+                    ),
+                    format!("log in again: {NAME} login {}", command_word(&host)),
+                );
+            }
+        }
+    }
+
+    /// The keyring keeps one login for a registry.
+    fn different_logins(&self, findings: &mut Findings) {
+        let mut logins: BTreeMap<String, Vec<(String, regcred_keyring::Login)>> = BTreeMap::new();
+        for (_, file) in self.survey.readable() {
+            for plain in file.plaintext() {
+                let Ok((key, login)) = plain.for_keyring() else { continue };
+                let place = format!("{:?} in {:?}", shown_key(&plain.entry.key), file.path);
+                logins.entry(key).or_default().push((place, login));
+            }
+        }
+        for (key, found) in logins {
+            if found.windows(2).all(|pair| pair[0].1 == pair[1].1) {
+                continue;
+            }
+            let places: Vec<_> = found.into_iter().map(|(place, _)| place).collect();
+            let message =
+                format!("there are different logins for {}: {}", shown_key(&key), places.join(" and "));
+            let remedy = "the keyring keeps one of them: remove the others from their files, or log in with one everywhere";
+            findings.problem("differentLogins", message, remedy);
+        }
     }
 
     fn plaintext(&self, client: Client, path: &Path, file: &ConfigFile, findings: &mut Findings) {
@@ -98,6 +147,16 @@ impl Files<'_> {
                 );
             }
         }
+        let of_podman =
+            |key: &String| client == Client::Docker && self.survey.is_podmans_only(self.environment, key);
+        let (lacking, asked): (Vec<String>, Vec<String>) = asked.into_iter().partition(of_podman);
+        if !lacking.is_empty() {
+            let message = format!(
+                "passwords stand in {path:?}, for {}, where podman and skopeo look for them too: they know no credsStore",
+                shown(&lacking)
+            );
+            findings.problem("plaintext", message, format!("{NAME} configure --podman && {NAME} migrate"));
+        }
         if !asked.is_empty() {
             let message = format!("passwords stand in {path:?}, for {}", shown(&asked));
             findings.problem("plaintext", message, format!("{NAME} migrate"));
@@ -107,7 +166,10 @@ impl Files<'_> {
                 .map(|other| format!("; {} asks {other:?} for them, not this file", client.name()))
                 .unwrap_or_default();
             let message = format!("passwords stand in {path:?}, for {}{though}", shown(&keys));
-            let configure = self.configure(client, &keys);
+            let mut configure = self.configure(client, &keys);
+            if keys.iter().any(of_podman) {
+                configure = format!("{configure} && {NAME} configure --podman");
+            }
             findings.problem("plaintext", message, format!("{configure} && {NAME} migrate"));
         }
         for (why, keys) in staying {

@@ -91,10 +91,10 @@ pub(super) fn target(object: &Object) -> String {
 /// What happens when the list of such an object changes.
 pub(super) fn effect(kind: Kind) -> &'static str {
     match kind {
-        Kind::ServiceAccount => "it counts for pods created from now on",
+        Kind::ServiceAccount => "this counts for pods created from now on",
         Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => "a rollout starts",
-        Kind::ReplicaSet => "it counts for its next pods",
-        Kind::CronJob => "it counts from the next run on",
+        Kind::ReplicaSet => "this counts for its next pods",
+        Kind::CronJob => "this counts from the next run on",
         Kind::Job | Kind::Pod => "it can't change",
     }
 }
