@@ -131,7 +131,8 @@ fn a_locked_keyring_is_told_also_over_ssh() {
     let (message, remedy) = diagnosis.problem("keyringLocked");
     assert_eq!(message, "the keyring is locked");
     assert!(
-        remedy.contains("`gnome-keyring-daemon --unlock`") && remedy.contains("REGCRED_STORE=keyutils"),
+        remedy.contains("`gnome-keyring-daemon --replace --unlock`")
+            && remedy.contains("REGCRED_STORE=keyutils"),
         "{remedy}"
     );
     assert!(!remedy.contains("SSH"), "{remedy}");

@@ -68,7 +68,7 @@ fn assert_told(client: Client, output: &Output, text: &str) {
 }
 
 const LOCKED: &str = "docker-credential-regcred: the keyring is locked; unlock it by logging in to the desktop or with \
-                      `gnome-keyring-daemon --unlock`";
+                      `gnome-keyring-daemon --replace --unlock`";
 
 #[test]
 fn of_a_locked_keyring_the_client_tells_how_to_unlock_it_and_forgets_nothing() {

@@ -11,7 +11,7 @@ use regcred_tests::output::Output;
 use regcred_tests::sandbox::Sandbox;
 use regcred_tests::{secret_service, skip};
 use serde_json::{Value, json};
-use xtask::secret_service::SecretService;
+use xtask::secret_service::{KEYRING_PASSWORD, SecretService};
 
 const HELPER: &str = "docker-credential-regcred";
 const NOT_FOUND: &str = "credentials not found in native keychain\n";
@@ -497,4 +497,24 @@ fn more_logins_than_a_bus_takes_calls_at_once_are_listed_and_replaced() {
     }
     assert_eq!(helper.list().as_object().unwrap().len(), 140);
     assert_eq!(helper.ask("get", "absent.example").stdout, NOT_FOUND);
+}
+
+#[test]
+fn a_locked_keyring_is_unlocked_as_its_message_says() {
+    let helper = Helper::on_secret_service();
+    helper.store("ghcr.io", "me", PASSWORD).success();
+    let Keyring::SecretService(service) = &helper.keyring else { panic!("it is on the Secret Service") };
+    service.lock().unwrap();
+    let refused = helper.ask("get", "ghcr.io");
+    let command = "gnome-keyring-daemon --replace --unlock";
+    refused.assert_code(1).assert_stdout_contains(&format!("`{command}`"));
+    // It goes on in the background, and would keep our pipes open.
+    let script = format!("{command} --components=secrets >/dev/null 2>&1");
+    helper.sandbox.run_with_stdin("sh", ["-c", &script], KEYRING_PASSWORD.as_bytes()).success();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while helper.ask("get", "ghcr.io").code != Some(0) {
+        assert!(Instant::now() < deadline, "it stays locked");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(helper.get("ghcr.io"), pair("me", PASSWORD));
 }

@@ -25,4 +25,4 @@ mod store;
 
 pub use choice::{Chosen, Settings, open};
 pub use lock::Lock;
-pub use store::{Entry, Login, Status, Store, StoreError, StoreKind};
+pub use store::{Entry, Login, Status, Store, StoreError, StoreKind, UNLOCK};

@@ -107,6 +107,10 @@ impl fmt::Display for StoreKind {
     }
 }
 
+/// What to do about a keyring that is locked.
+pub const UNLOCK: &str = "unlock it by logging in to the desktop or with `gnome-keyring-daemon --replace --unlock`, which reads \
+                          its password from standard input, or choose the kernel's with REGCRED_STORE=keyutils";
+
 /// Why a keyring did not do what it was asked. The text is one line and ends in the remedy: docker and podman show
 /// their users nothing else. No secret is in it.
 #[derive(Debug, thiserror::Error)]
@@ -121,10 +125,7 @@ pub enum StoreError {
         remedy: &'static str,
     },
     /// It is locked, and would have to ask for its password.
-    #[error(
-        "the keyring is locked; unlock it by logging in to the desktop or with `gnome-keyring-daemon --unlock`, \
-         or choose the kernel's with REGCRED_STORE=keyutils"
-    )]
+    #[error("the keyring is locked; {}", UNLOCK)]
     Locked,
     /// It refuses this user or process.
     #[error("{0}")]

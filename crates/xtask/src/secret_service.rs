@@ -24,7 +24,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::failure::{Context as _, Failure, Result};
 
 /// What the keyring is encrypted with.
-const KEYRING_PASSWORD: &str = "opens the keyring of a test";
+pub const KEYRING_PASSWORD: &str = "opens the keyring of a test";
 /// After this long a daemon won't come up any more.
 const PATIENCE: Duration = Duration::from_secs(20);
 const SERVICE: &str = "org.freedesktop.secrets";

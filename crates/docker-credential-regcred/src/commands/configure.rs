@@ -113,7 +113,6 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<u8
         config_file::clean(&file.path)?;
     }
     apply(&plan.steps)?;
-    super::warn_in(&settings);
     advise(environment, &wish)?;
     Ok(exit::DONE)
 }
@@ -173,7 +172,11 @@ fn no_home() -> Failure {
 
 /// The servers that the keyring has a login for. Clients that ask for a keyring which is not there fail at every pull.
 fn kept_servers(settings: &Settings, force: bool) -> Result<Vec<String>, Failure> {
-    match regcred_keyring::open(settings).and_then(|chosen| chosen.store.list()) {
+    let opened = regcred_keyring::open(settings);
+    if let Ok(chosen) = &opened {
+        super::warn(chosen);
+    }
+    match opened.and_then(|chosen| chosen.store.list()) {
         Ok(entries) => Ok(entries.into_iter().map(|entry| entry.server).collect()),
         Err(StoreError::Locked) => {
             output::warning(&StoreError::Locked.to_string());

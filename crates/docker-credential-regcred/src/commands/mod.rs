@@ -82,13 +82,6 @@ fn check_home(environment: &Environment, force: bool) -> Result<(), Failure> {
     .hint("run this as that user, or with a HOME of your own; nothing was changed (--force goes on)"))
 }
 
-/// The same before anything is stored there.
-fn warn_in(settings: &Settings) {
-    if let Ok(chosen) = regcred_keyring::open(settings) {
-        warn(&chosen);
-    }
-}
-
 /// Tells what whoever stores a login in this keyring should know.
 fn warn(chosen: &Chosen) {
     if let Some(warning) = &chosen.warning {
@@ -113,9 +106,8 @@ fn server(text: &str) -> Result<Server, Failure> {
 /// A registry that a person names.
 fn registry(text: &str) -> Result<Server, Failure> {
     let server = server(text)?;
-    let is_numeric_or_name =
-        server.host().starts_with('[') || server.host().split('.').all(|label| !label.is_empty());
-    if !is_numeric_or_name {
+    // An IPv6 address has its empty parts.
+    if !server.host().starts_with('[') && server.host().split('.').any(str::is_empty) {
         return Err(Failure::usage(format!("{text:?} is no registry: a part of its name is empty")));
     }
     if server.is_docker_hub_token() || server.path().is_empty() {

@@ -264,7 +264,7 @@ fn no_collection(error: CallError) -> StoreError {
         CallError::Other(error) => error,
         CallError::NoObject => StoreError::Absent {
             why: "the Secret Service has no default keyring to store in".to_owned(),
-            remedy: "make one with the desktop's password manager or with `gnome-keyring-daemon --unlock`, or choose \
+            remedy: "make one with the desktop's password manager or with `gnome-keyring-daemon --replace --unlock`, or choose \
                      the kernel's with REGCRED_STORE=keyutils",
         },
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use regcred_core::credential::expiry;
 use regcred_core::server::{Server, shown_key};
 use regcred_keyring::choice::Wanted;
-use regcred_keyring::{Chosen, Entry, Settings, Status, StoreError, StoreKind};
+use regcred_keyring::{Chosen, Entry, Settings, Status, StoreError, StoreKind, UNLOCK};
 
 use super::files::Files;
 use super::findings::Findings;
@@ -99,13 +99,7 @@ impl Examination {
     fn keyring_failed(&mut self, error: &StoreError) {
         let (code, message, mut remedy) = match error {
             StoreError::Absent { why, remedy } => ("keyringAbsent", why.clone(), (*remedy).to_owned()),
-            StoreError::Locked => (
-                "keyringLocked",
-                "the keyring is locked".to_owned(),
-                "unlock it by logging in to the desktop or with `gnome-keyring-daemon --unlock`, or choose the kernel's \
-                 with REGCRED_STORE=keyutils"
-                    .to_owned(),
-            ),
+            StoreError::Locked => ("keyringLocked", "the keyring is locked".to_owned(), UNLOCK.to_owned()),
             other => (
                 "keyringFailed",
                 other.to_string(),
