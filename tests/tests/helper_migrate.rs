@@ -530,12 +530,12 @@ fn root_does_not_take_a_users_logins_into_its_own_keyring() {
     let config = json!({ "auths": { "ghcr.io": entry("me", PASSWORD) }, "credsStore": "regcred" });
     let file = sandbox.write(".docker/config.json", config.to_string());
     podman_asks(&sandbox, &["ghcr.io"]);
-    std::os::unix::fs::chown(sandbox.home(), Some(1_000_000), Some(1_000_000)).unwrap();
+    std::os::unix::fs::chown(sandbox.home(), Some(65_534), Some(65_534)).unwrap();
     for command in ["configure", "migrate"] {
         let refused = run(&sandbox, command, &[]);
         refused
             .assert_code(8)
-            .assert_stderr_contains("HOME belongs to the user 1000000, and you are another one");
+            .assert_stderr_contains("HOME belongs to the user 65534, and you are another one");
     }
     assert_eq!((value(&file), list(&sandbox)), (config, json!({})));
     run(&sandbox, "migrate", &["--force"]).success();
