@@ -13,7 +13,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, ServiceAccount};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, Secret, ServiceAccount};
 use kube::api::{Api, DeleteParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig as KubeKubeconfig};
 use serde_json::Value;
@@ -220,6 +222,41 @@ impl Namespace<'_> {
     pub fn get(&self, kind: &str, name: &str) -> Value {
         self.find(kind, name)
             .unwrap_or_else(|| panic!("there is no {kind} `{name}` in namespace {}", self.name))
+    }
+
+    /// Makes a pull secret with these auth entries.
+    pub fn make_pull_secret(&self, name: &str, auths: &Value) {
+        self.make_secret(name, &serde_json::json!({ "auths": auths }), &Value::Null);
+    }
+
+    /// Makes a pull secret with this docker config; the members of `more` are added to the object.
+    pub fn make_secret(&self, name: &str, docker_config: &Value, more: &Value) {
+        let mut secret = serde_json::json!({
+            "metadata": {"name": name},
+            "type": "kubernetes.io/dockerconfigjson",
+            "stringData": {".dockerconfigjson": docker_config.to_string()}
+        });
+        for (member, value) in more.as_object().into_iter().flatten() {
+            for (name, value) in value.as_object().into_iter().flatten() {
+                secret[member][name] = value.clone();
+            }
+            if !value.is_object() {
+                secret[member] = value.clone();
+            }
+        }
+        let secret: Secret = serde_json::from_value(secret).expect("a Secret's manifest");
+        let secrets: Api<Secret> = Api::namespaced(self.cluster.client(), &self.name);
+        let made = self.cluster.block_on(secrets.create(&PostParams::default(), &secret));
+        made.expect("a Secret can be made");
+    }
+
+    /// The docker config in a pull secret that has to be there.
+    #[track_caller]
+    pub fn docker_config(&self, name: &str) -> Value {
+        let secret = self.get("secret", name);
+        let data = secret["data"][".dockerconfigjson"].as_str().expect("a docker config");
+        let text = STANDARD.decode(data).expect("the API server writes base64");
+        serde_json::from_slice(&text).expect("a docker config is JSON")
     }
 
     /// Lets `user` do `verb` to `resource` in this namespace, and waits until the server goes by it.

@@ -28,24 +28,13 @@ fn entry(username: &str) -> Value {
     json!({"username": username, "password": OLD, "auth": STANDARD.encode(format!("{username}:{OLD}"))})
 }
 
-/// Makes a pull secret with kubectl.
-fn make(namespace: &Namespace<'_>, name: &str, auths: &Value, more: &Value) {
-    let config = json!({ "auths": auths }).to_string();
-    let mut secret = json!({"apiVersion": "v1", "kind": "Secret",
-        "metadata": {"name": name, "namespace": namespace.name()},
-        "type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": STANDARD.encode(config)}});
-    for (key, value) in more.as_object().into_iter().flatten() {
-        secret["metadata"][key] = value.clone();
-    }
-    let sandbox = Sandbox::new(cluster());
-    sandbox.run_with_stdin("kubectl", ["create", "-f", "-"], secret.to_string().as_bytes()).success();
+fn make(namespace: &Namespace<'_>, name: &str, auths: &Value, metadata: &Value) {
+    let more = json!({"metadata": metadata.as_object().cloned().unwrap_or_default()});
+    namespace.make_secret(name, &json!({ "auths": auths }), &more);
 }
 
 fn password(namespace: &Namespace<'_>, name: &str, registry: &str) -> String {
-    let secret = namespace.get("secret", name);
-    let data = STANDARD.decode(secret["data"][".dockerconfigjson"].as_str().unwrap()).unwrap();
-    let config: Value = serde_json::from_slice(&data).unwrap();
-    config["auths"][registry]["password"].as_str().unwrap().to_owned()
+    namespace.docker_config(name)["auths"][registry]["password"].as_str().unwrap().to_owned()
 }
 
 /// Namespaces with a label of the test's own, so that other tests are left alone.
@@ -111,7 +100,8 @@ fn targets_are_chosen_by_name_user_and_namespace() {
     rotate(&sandbox, &["--registry=ghcr.io", "--username=human", &selector, &exclude, "--yes"]).success();
     assert_eq!(state(), [[true, false], [false, true]]);
     let second = format!("-n={}", spaces[1].name());
-    rotate(&sandbox, &["one", "--registry=ghcr.io", &second, &first, "--yes"]).success();
+    let like = format!("--like={}/one", spaces[1].name());
+    rotate(&sandbox, &["one", "--registry=ghcr.io", &second, &first, "--yes", &like]).success();
     assert_eq!(state(), [[true, false], [true, true]]);
 
     let none = ["--registry=ghcr.io", "--username=nobody", &selector, "--yes"];
@@ -153,7 +143,7 @@ fn without_a_yes_and_without_a_terminal_the_plan_is_shown_and_nothing_changed() 
     rotate(&sandbox, &args)
         .assert_code(2)
         .assert_stderr_contains(&format!(
-            "{}/pull: \"ghcr.io\" replaced; used by serviceaccount/default",
+            "{}/pull: \"ghcr.io\": robot → robot; used by serviceaccount/default",
             namespace.name()
         ))
         .assert_stderr_contains("nothing was changed");
@@ -193,7 +183,8 @@ fn on_a_terminal_the_plan_is_confirmed() {
             "kubectl-regcred rotate -n $NS --registry=ghcr.io --from-docker-config; echo code=$?; echo done";
         let mut session = spawn_command(sandbox.command("bash", ["-c", script]), Some(20_000)).unwrap();
         let plan = session.exp_string("Rotate?").unwrap();
-        assert!(plan.contains("\"ghcr.io\" replaced; used by <none>"), "{plan}");
+        // The arrow's bytes are read as letters of their own.
+        assert!(plan.contains("\"ghcr.io\": robot ") && plan.contains(" robot; used by <none>"), "{plan}");
         session.send(answer).unwrap();
         session.flush().unwrap();
         session.exp_string("done").unwrap()
@@ -245,13 +236,17 @@ fn what_others_manage_is_skipped_with_the_source_to_change() {
     make(&spaces[1], "pull", &json!({"ghcr.io": entry("robot")}), &helm);
     let sandbox = Sandbox::new(cluster());
     let args = ["--registry=ghcr.io", &selector, "--yes"];
-    rotate(&sandbox, &args)
+    let output = rotate(&sandbox, &args);
+    output
         .assert_code(8)
         .assert_stderr_contains("is managed by Helm (\"web\")")
         .assert_stderr_contains("1 changed, 1 managed by others");
     assert_eq!(password(&spaces[0], "pull", "ghcr.io"), PASSWORD);
     assert_eq!(password(&spaces[1], "pull", "ghcr.io"), OLD);
-    rotate(&sandbox, &[&args[..], &["--force"]].concat()).success();
+    // The line for the rest is printed, and --force makes it so.
+    let like = format!("--like={}/pull", spaces[1].name());
+    output.assert_stderr_contains("this finishes the rest").assert_stderr_contains(&like);
+    rotate(&sandbox, &[&args[..], &["--force", &like]].concat()).success();
     assert_eq!(password(&spaces[1], "pull", "ghcr.io"), PASSWORD);
 }
 
@@ -291,7 +286,8 @@ fn who_may_change_only_some_namespaces_gets_those_done_and_a_list_of_the_rest() 
     assert_eq!(password(&spaces[1], "pull", "ghcr.io"), OLD);
     assert_eq!(password(&spaces[2], "pull", "ghcr.io"), OLD);
     // Who may not list all namespaces at once gets the same, one by one.
-    check(&rotate(&sandbox, &["pull", "--registry=ghcr.io", "-A", "--yes"]));
+    let like = format!("--like={}/pull", spaces[1].name());
+    check(&rotate(&sandbox, &["pull", "--registry=ghcr.io", "-A", "--yes", &like]));
     cluster().kubectl(["delete", "clusterrole,clusterrolebinding", &user]).success();
 }
 

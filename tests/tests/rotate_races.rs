@@ -95,7 +95,11 @@ fn two_rotations_to_different_passwords_leave_each_secret_whole() {
     std::thread::scope(|scope| {
         for password in ["one", "two"] {
             let (sandbox, namespace) = (&sandbox, &namespace);
-            scope.spawn(move || rotate(sandbox, namespace, "a.io", password).success().code);
+            scope.spawn(move || {
+                let output = rotate(sandbox, namespace, "a.io", password);
+                // Which logins were there, and which of them the other one had replaced, is chance.
+                assert!(matches!(output.code, Some(0 | 2 | 8)), "{output:?}");
+            });
         }
     });
     for secret in secrets(&namespace) {

@@ -244,15 +244,6 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A word of a command line, as a shell reads it.
-pub(crate) fn command_word(text: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@%+=,".contains(character);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,14 +299,5 @@ mod tests {
             assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
             assert!(help.contains("\nExamples:\n  ") && help.contains("\nExit codes: 0 "), "{help}");
         }
-    }
-
-    #[test]
-    fn a_word_is_quoted_if_a_shell_would_read_more_into_it() {
-        assert_eq!(command_word("/home/me/.docker/config.json"), "/home/me/.docker/config.json");
-        assert_eq!(command_word("/home/my files/$(x)"), "'/home/my files/$(x)'");
-        assert_eq!(command_word("it's"), "'it'\\''s'");
-        assert_eq!(command_word(""), "''");
-        assert_eq!(command_word("[::1]:5000"), "'[::1]:5000'");
     }
 }

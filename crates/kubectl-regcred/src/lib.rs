@@ -5,6 +5,7 @@
 
 mod cli;
 mod cluster;
+mod command_line;
 mod commands;
 mod completion;
 pub mod environment;
@@ -19,6 +20,7 @@ mod source;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use command_line::CommandLine;
 use environment::Environment;
 use regcred_cli::{failure, file, prompt};
 
@@ -28,8 +30,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     if let Some(words) = completion::words(&args) {
         return completion::run(&words, environment);
     }
+    let command_line = CommandLine::of(&args);
     let outcome = match cli::parse(args) {
-        Ok(cli) => commands::run(cli, environment),
+        Ok(cli) => commands::run(cli, &command_line, environment),
         Err(usage) => return output::usage(usage),
     };
     match outcome {

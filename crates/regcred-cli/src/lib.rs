@@ -8,4 +8,5 @@ pub mod failure;
 pub mod file;
 pub mod output;
 pub mod prompt;
+pub mod shell;
 pub mod stdin;

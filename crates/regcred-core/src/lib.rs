@@ -16,4 +16,5 @@ pub mod metadata;
 pub mod pattern;
 pub mod plan;
 pub mod pull_secret;
+pub mod rotation;
 pub mod server;

@@ -10,12 +10,12 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use zeroize::Zeroizing;
 
 use crate::credential::{Credential, Login, expiry};
-use crate::docker_config::{DockerConfig, DockerConfigError, Form};
+use crate::docker_config::{DockerConfig, DockerConfigError, Form, PresentLogin};
 use crate::kubelet::Stored;
 use crate::kubelet::index::IndexKey;
 use crate::lint::holds_data;
 use crate::pull_secret::MAX_DATA_BYTES;
-use crate::server::{pull_secret_key, same_registry};
+use crate::server::{pull_secret_key, same_registry, shown_key};
 
 /// The annotation that says when the credential expires, RFC 3339 in UTC.
 pub const EXPIRES_AT: &str = "kubectl-regcred/expires-at";
@@ -43,15 +43,26 @@ pub enum Intent<'a> {
     /// Each of these registries has this credential: under every key for it that is there, and under at least one
     /// that the kubelet surely finds.
     Set(&'a BTreeMap<String, Credential>),
-    /// The entries for these registries that are there have this credential; none is added.
+    /// These entries have the new credential for their registry; none is added.
     Rotate {
+        /// The entries, and the login that each is to hold no longer.
+        entries: &'a [Chosen],
         /// The new credentials by registry key.
         credentials: &'a BTreeMap<String, Credential>,
-        /// Only entries of this user.
-        username: Option<&'a str>,
     },
     /// No key is for this registry.
     Unset(&'a str),
+}
+
+/// An entry that gets the new credential, if it still holds what it held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Its key in the docker config.
+    pub key: String,
+    /// The registry that it is for, as the new credentials spell it.
+    pub registry: String,
+    /// The login that is to be replaced; the new one, if only leftovers of another are to go.
+    pub present: PresentLogin,
 }
 
 /// What is wanted beside the entries.
@@ -72,8 +83,6 @@ pub enum Plan {
     Change(Change),
     /// Nothing: it is as it is wanted.
     AlreadySo,
-    /// Nothing: no entry is meant. (Only for [`Intent::Rotate`].)
-    NotMeant,
 }
 
 /// Changes to a pull secret.
@@ -103,7 +112,6 @@ impl fmt::Debug for Plan {
         match self {
             Self::Change(change) => change.fmt(f),
             Self::AlreadySo => f.write_str("AlreadySo"),
-            Self::NotMeant => f.write_str("NotMeant"),
         }
     }
 }
@@ -140,6 +148,9 @@ pub enum Refusal {
     /// What is there can't be edited.
     #[error("its docker config can't be edited: {0}")]
     Unreadable(#[from] DockerConfigError),
+    /// An entry that was chosen for what it held holds something else now.
+    #[error("its entry {0:?} no longer holds the login that was to be replaced")]
+    OtherLogin(String),
     /// Its data is frozen.
     #[error("it is immutable")]
     Immutable,
@@ -152,7 +163,7 @@ pub enum Refusal {
 pub fn plan(observed: &Observed<'_>, intent: &Intent<'_>, terms: &Terms) -> Result<Plan, Refusal> {
     let (data_key, text, form) = docker_config(&observed.stored)?;
     let mut config = DockerConfig::parse(text, form)?;
-    let Some(entries) = edit(&mut config, intent) else { return Ok(Plan::NotMeant) };
+    let entries = edit(&mut config, intent)?;
     let is_edited = !entries.is_empty();
     if is_edited && observed.immutable {
         return Err(Refusal::Immutable);
@@ -189,7 +200,8 @@ pub fn timestamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-fn docker_config<'a>(stored: &Stored<'a>) -> Result<(&'static str, &'a [u8], Form), Refusal> {
+/// The docker config in a Secret: the key of its data, its text and its form.
+pub(crate) fn docker_config<'a>(stored: &Stored<'a>) -> Result<(&'static str, &'a [u8], Form), Refusal> {
     let (key, text, form) = match stored.kind {
         "kubernetes.io/dockerconfigjson" => (".dockerconfigjson", stored.docker_config_json, Form::Config),
         "kubernetes.io/dockercfg" => (".dockercfg", stored.dockercfg, Form::Dockercfg),
@@ -199,8 +211,8 @@ fn docker_config<'a>(stored: &Stored<'a>) -> Result<(&'static str, &'a [u8], For
     Ok((key, text, form))
 }
 
-/// Edits the entries and returns what was done; `None` if no entry is meant.
-fn edit(config: &mut DockerConfig, intent: &Intent<'_>) -> Option<Vec<EntryChange>> {
+/// Edits the entries and returns what was done.
+fn edit(config: &mut DockerConfig, intent: &Intent<'_>) -> Result<Vec<EntryChange>, Refusal> {
     let mut changes = Vec::new();
     match intent {
         Intent::Set(credentials) => {
@@ -214,12 +226,9 @@ fn edit(config: &mut DockerConfig, intent: &Intent<'_>) -> Option<Vec<EntryChang
                 changes.extend(keys.iter().filter_map(|key| set(config, key, credential)));
             }
         }
-        Intent::Rotate { credentials, username } => {
-            let meant = rotated(config, credentials, *username);
-            if meant.is_empty() {
-                return None;
-            }
-            changes.extend(meant.iter().filter_map(|(key, credential)| set(config, key, credential)));
+        Intent::Rotate { entries, credentials } => {
+            let meant = still_meant(config, entries, credentials)?;
+            changes.extend(meant.into_iter().filter_map(|(key, credential)| set(config, key, credential)));
         }
         Intent::Unset(registry) => {
             for key in keys_for(config, registry) {
@@ -228,7 +237,7 @@ fn edit(config: &mut DockerConfig, intent: &Intent<'_>) -> Option<Vec<EntryChang
             }
         }
     }
-    Some(changes)
+    Ok(changes)
 }
 
 /// Every key of the config for this registry, in all its spellings.
@@ -247,25 +256,33 @@ fn is_found_as(key: &str, wanted: &str) -> bool {
     key == wanted || (is_docker_hub(&key) && is_docker_hub(&wanted))
 }
 
-/// The keys of the config that a rotation is about, each with its new credential.
-fn rotated<'a>(
+/// The keys that a rotation is about, each with its new credential, if each still holds what it was chosen for, or the
+/// new login already.
+fn still_meant<'a>(
     config: &DockerConfig,
+    entries: &'a [Chosen],
     credentials: &'a BTreeMap<String, Credential>,
-    username: Option<&str>,
-) -> BTreeMap<String, &'a Credential> {
-    let mut meant = BTreeMap::new();
-    for entry in config.entries() {
-        // The user of an entry that can't be read is not known.
-        let login = entry.login().ok().flatten();
-        let is_of_user = username.is_none_or(
-            |username| matches!(&login, Some(Login::Password(login)) if login.username == username),
-        );
-        let found = credentials.iter().find(|(key, _)| same_registry(key, &entry.key));
-        if let Some((_, credential)) = found.filter(|_| is_of_user) {
-            meant.insert(entry.key, credential);
+) -> Result<Vec<(&'a str, &'a Credential)>, Refusal> {
+    let held: BTreeMap<_, _> = config
+        .entries()
+        .into_iter()
+        .map(|entry| {
+            let login = entry.present_login().ok().flatten();
+            (entry.key, login)
+        })
+        .collect();
+    let meant = entries.iter().map(|Chosen { key, registry, present }| {
+        let new = credentials.get(registry);
+        let (Some(new), Some(Some(login))) = (new, held.get(key)) else {
+            return Err(Refusal::OtherLogin(shown_key(key).into_owned()));
+        };
+        if login == present || *login == PresentLogin::from(new) {
+            Ok((key.as_str(), new))
+        } else {
+            Err(Refusal::OtherLogin(shown_key(key).into_owned()))
         }
-    }
-    meant
+    });
+    meant.collect()
 }
 
 /// Sets one entry, unless it is so already.

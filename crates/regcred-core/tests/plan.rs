@@ -10,10 +10,11 @@ use chrono::{DateTime, Utc};
 use regcred_core::credential::{Credential, SecretString};
 use regcred_core::kubelet::Stored;
 use regcred_core::plan::{
-    Change, EXPIRES_AT, EntryChangeKind, Intent, LAST_APPLIED, Observed, Plan, ROTATED_AT, Refusal, Terms,
-    plan,
+    Change, Chosen, EXPIRES_AT, EntryChangeKind, Intent, LAST_APPLIED, Observed, Plan, ROTATED_AT, Refusal,
+    Terms, plan,
 };
 use regcred_core::pull_secret::MAX_DATA_BYTES;
+use regcred_core::rotation::{chosen, find, logins};
 
 const NOW: DateTime<Utc> = DateTime::from_timestamp(1_900_000_000, 0).unwrap();
 const NOW_TEXT: &str = "2030-03-17T17:46:40Z";
@@ -67,7 +68,7 @@ impl World {
     fn change(&self, intent: &Intent<'_>) -> Change {
         match self.plan(intent, &TERMS).unwrap() {
             Plan::Change(change) => change,
-            other => panic!("{other:?}"),
+            other @ Plan::AlreadySo => panic!("{other:?}"),
         }
     }
 
@@ -83,8 +84,7 @@ impl World {
                 None => after.annotations.remove(name),
             };
         }
-        let again = after.plan(intent, &TERMS).unwrap();
-        assert!(matches!(again, Plan::AlreadySo | Plan::NotMeant), "{again:?}");
+        assert_eq!(after.plan(intent, &TERMS).unwrap(), Plan::AlreadySo);
         text
     }
 }
@@ -170,36 +170,79 @@ fn what_is_so_already_is_not_written_again() {
     }
 }
 
+/// What `rotate` plans for all entries of these registries, whatever they hold.
+fn all(world: &World, credentials: &BTreeMap<String, Credential>) -> Vec<Chosen> {
+    let text = Some(world.text.as_bytes());
+    let stored = Stored { kind: world.kind, docker_config_json: text, dockercfg: None };
+    let found = find(&stored, credentials, None).unwrap();
+    chosen(&found, &logins(&found), credentials)
+}
+
 #[test]
-fn rotate_touches_only_entries_that_are_there_and_of_the_user() {
+fn a_rotation_touches_only_the_chosen_entries() {
     let text = format!(
         r#"{{"auths":{{"ghcr.io":{},"https://ghcr.io":{},"ghcr.io/team":{},"broken.io":{{"auth":"?"}}}}}}"#,
         entry("robot", "old"),
         entry("other", "theirs"),
         entry("robot", "team")
     );
+    let world = World::new(&text);
     let new =
         credentials(&[("ghcr.io", "robot", "new"), ("quay.io", "robot", "new"), ("broken.io", "b", "new")]);
-    let rotate = |username| Intent::Rotate { credentials: &new, username };
-    let keys = |username| {
-        let change = World::new(&text).change(&rotate(username));
-        change.entries.into_iter().map(|entry| entry.key).collect::<Vec<_>>()
-    };
-    // An entry that does not decode is mended, if nobody asks for a certain user.
-    assert_eq!(keys(None), ["broken.io", "ghcr.io", "https://ghcr.io"]);
-    assert_eq!(keys(Some("robot")), ["ghcr.io"]);
-    let text_after = World::new(&text).changed(&rotate(None));
-    assert!(text_after.contains(&entry("robot", "team")), "{text_after}");
+    let entries = all(&world, &new);
+    let keys: Vec<_> = entries.iter().map(|chosen| chosen.key.as_str()).collect();
+    assert_eq!(keys, ["ghcr.io", "https://ghcr.io"]);
+    let text_after = world.changed(&Intent::Rotate { entries: &entries[..1], credentials: &new });
+    for untouched in [entry("other", "theirs"), entry("robot", "team"), r#"{"auth":"?"}"#.to_owned()] {
+        assert!(text_after.contains(&untouched), "{text_after}");
+    }
     assert!(!text_after.contains("quay.io"), "{text_after}");
-    assert_eq!(World::new(&text).plan(&rotate(Some("nobody")), &TERMS).unwrap(), Plan::NotMeant);
-    assert_eq!(World::new("{}").plan(&rotate(None), &TERMS).unwrap(), Plan::NotMeant);
+    let text_after = world.changed(&Intent::Rotate { entries: &entries, credentials: &new });
+    assert!(!text_after.contains(&entry("other", "theirs")), "{text_after}");
 }
 
 #[test]
-fn a_rotation_keeps_the_email_address_that_nobody_spoke_of() {
+fn an_entry_that_no_longer_holds_what_it_was_chosen_for_is_refused_and_the_secret_left() {
+    let new = credentials(&[("ghcr.io", "robot", "new")]);
+    let config = |first: &str, second: &str| {
+        World::new(&format!(r#"{{"auths":{{"ghcr.io":{first},"https://ghcr.io":{second}}}}}"#))
+    };
+    let (old, fresh) = (entry("robot", "old"), entry("robot", "new"));
+    let entries = all(&config(&old, &old), &new);
+    let intent = Intent::Rotate { entries: &entries, credentials: &new };
+    for other in [
+        entry("robot", "another"),
+        entry("bob", "old"),
+        "{}".to_owned(),
+        r#"{"auth":"?"}"#.to_owned(),
+        r#"{"identitytoken":"old"}"#.to_owned(),
+    ] {
+        let refusal = config(&old, &other).plan(&intent, &TERMS).unwrap_err();
+        assert_eq!(refusal, Refusal::OtherLogin("https://ghcr.io".to_owned()), "{other}");
+        assert!(!refusal.to_string().contains("another"));
+    }
+    let gone = World::new(&format!(r#"{{"auths":{{"ghcr.io":{old}}}}}"#));
+    assert!(matches!(gone.plan(&intent, &TERMS), Err(Refusal::OtherLogin(_))));
+    // One that holds the new login was changed by the same rotation.
+    assert_eq!(config(&fresh, &old).change(&intent).entries.len(), 1);
+    assert_eq!(config(&fresh, &fresh).plan(&intent, &TERMS).unwrap(), Plan::AlreadySo);
+}
+
+#[test]
+fn leftovers_of_another_login_go_from_an_entry_that_holds_the_new_one() {
+    let new = credentials(&[("ghcr.io", "u", "p")]);
+    let world = World::new(r#"{"auths":{"ghcr.io":{"username":"u","password":"old","auth":"dTpw"}}}"#);
+    let entries = all(&world, &new);
+    let text = world.changed(&Intent::Rotate { entries: &entries, credentials: &new });
+    assert!(!text.contains("old"), "{text}");
+}
+
+#[test]
+fn a_rotation_keeps_the_email_address_that_it_does_not_name() {
     let world = World::new(r#"{"auths":{"ghcr.io":{"auth":"dTpv","email":"e@x","note":"keep"}}}"#);
     let new = credentials(&[("ghcr.io", "u", "p")]);
-    let text = world.changed(&Intent::Rotate { credentials: &new, username: None });
+    let entries = all(&world, &new);
+    let text = world.changed(&Intent::Rotate { entries: &entries, credentials: &new });
     assert_eq!(
         text,
         r#"{"auths":{"ghcr.io":{"note":"keep","username":"u","password":"p","email":"e@x","auth":"dTpw"}}}"#

@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use regcred_cli::failure::{Failure, exit};
-use regcred_cli::output;
+use regcred_cli::{output, shell};
 use regcred_core::server::{docker_lookup_key, is_path_key, podman_lookup_key};
 use regcred_keyring::{Settings, StoreError};
 
 use self::plan::{Member, Plan, Step};
 use super::{keyring_failed, registry, settings};
 use crate::NAME;
-use crate::cli::{Arguments, Command, CommandOption, command_word};
+use crate::cli::{Arguments, Command, CommandOption};
 use crate::config_file;
 use crate::environment::Environment;
 use crate::survey::{Client, HELPER, Survey};
@@ -213,10 +213,8 @@ fn refused(plan: &Plan) -> Failure {
     if let Some(Step { member: Member::CredsStore, before: Some(other), .. }) =
         plan.steps.iter().find(|step| step.member == Member::CredsStore && step.before.is_some())
     {
-        choices.push(format!(
-            "take its logins over first: {NAME} migrate --from-helper {}",
-            command_word(other)
-        ));
+        choices
+            .push(format!("take its logins over first: {NAME} migrate --from-helper {}", shell::word(other)));
     }
     choices.push("go on all the same with --force".to_owned());
     Failure::new(exit::CONFLICT, whys.join("; "))
@@ -236,7 +234,7 @@ fn check_path(environment: &Environment, force: bool) -> Result<(), Failure> {
             let link = program.as_ref().map_or_else(
                 || "put it into a folder of PATH".to_owned(),
                 |program| {
-                    let program = command_word(&program.display().to_string());
+                    let program = shell::word(&program.display().to_string());
                     format!("put its folder on PATH, or link it: ln -s {program} /usr/local/bin/")
                 },
             );

@@ -72,26 +72,21 @@ pub(crate) async fn find(
     api.get_opt(name).await.map_err(|error| operation.failure(&error))
 }
 
-/// The pull secrets in a namespace, or in all, of this name or any: those for which `keep` says so, which may take out
-/// of them what is not needed.
+/// What `keep` makes of the pull secrets in a namespace, or in all, of this name or any.
 ///
 /// The outer error is for what can't be read at all; what we may not read is told apart.
-pub(crate) async fn find_all(
+pub(crate) async fn find_all<R>(
     connection: &Connection,
     namespace: Option<&str>,
     name: Option<&str>,
-    keep: impl Fn(&mut Secret) -> bool,
-) -> Result<Result<Vec<Secret>, Forbidden>, Failure> {
+    keep: impl Fn(Secret) -> Option<R>,
+) -> Result<Result<Vec<R>, Forbidden>, Failure> {
     let mut found = Vec::new();
     for kind in PULL_TYPES {
         let of_name = name.map(|name| format!(",metadata.name={name}")).unwrap_or_default();
         let fields = format!("type={kind}{of_name}");
         let selection = Selection { namespace, fields: Some(&fields), ..Selection::default() };
-        let take = |kept: &mut Vec<Secret>, mut secret: Secret| {
-            if keep(&mut secret) {
-                kept.push(secret);
-            }
-        };
+        let take = |kept: &mut Vec<R>, secret: Secret| kept.extend(keep(secret));
         match pages::read(connection, SECRETS, selection, take).await {
             Ok(secrets) => found.extend(secrets),
             Err(ListError::Forbidden(failure)) => return Ok(Err(Forbidden(failure))),
@@ -104,17 +99,29 @@ pub(crate) async fn find_all(
 /// We may not read it.
 pub(crate) struct Forbidden(pub(crate) Failure);
 
+/// What the rules look at in a Secret.
+pub(crate) fn stored(secret: &Secret) -> Stored<'_> {
+    let data =
+        |key: &str| secret.data.as_ref().and_then(|data| data.get(key)).map(|value| value.0.as_slice());
+    Stored {
+        kind: secret.type_.as_deref().unwrap_or_default(),
+        docker_config_json: data(".dockerconfigjson"),
+        dockercfg: data(".dockercfg"),
+    }
+}
+
+/// Drops the fields' managers if all that they say is that nobody else manages the data: half of a small Secret.
+pub(crate) fn trim(secret: &mut Secret) {
+    if owner::of(&secret.metadata, "f:data").is_none() {
+        secret.metadata.managed_fields = None;
+    }
+}
+
 /// What would be done to the Secret.
 pub(crate) fn plan_for(secret: &Secret, wish: &Wish<'_>) -> Result<Plan, Obstacle> {
     let none = BTreeMap::new();
-    let data =
-        |key: &str| secret.data.as_ref().and_then(|data| data.get(key)).map(|value| value.0.as_slice());
     let observed = Observed {
-        stored: Stored {
-            kind: secret.type_.as_deref().unwrap_or_default(),
-            docker_config_json: data(".dockerconfigjson"),
-            dockercfg: data(".dockercfg"),
-        },
+        stored: stored(secret),
         data_bytes: secret.data.iter().flatten().map(|(_, value)| value.0.len()).sum(),
         immutable: secret.immutable.unwrap_or_default(),
         annotations: secret.metadata.annotations.as_ref().unwrap_or(&none),
@@ -181,6 +188,10 @@ impl Obstacle {
                 format!("{title} is managed by {owner}; nothing was changed in it"),
             )
             .hint("change the credential in its source, or the change will be undone; --force goes on"),
+            Self::Refusal(refusal @ Refusal::OtherLogin(_)) => {
+                Failure::new(exit::CONFLICT, format!("{title} was left alone: {refusal}"))
+                    .hint("something else changed it at the same time; look at it, and rotate again")
+            }
             Self::Refusal(refusal) => {
                 let failure = Failure::new(exit::FAILED, format!("{title} can't be changed: {refusal}"));
                 match refusal {
@@ -189,6 +200,7 @@ impl Obstacle {
                             "`kubectl regcred lint` says what is wrong with it; delete it and create it anew",
                         )
                     }
+                    Refusal::OtherLogin(_) => failure,
                     Refusal::Immutable => failure.hint("create another one, and attach that"),
                     Refusal::TooLarge(_) => failure.hint("put the entry into a Secret of its own"),
                 }

@@ -50,7 +50,7 @@ pub(crate) struct Replaced {
     pub(crate) failures: Vec<Failure>,
 }
 
-/// The Secret that takes the place of an immutable one; `None` if the wish is fulfilled or does not mean it.
+/// The Secret that takes the place of an immutable one; `None` if the wish is fulfilled.
 pub(crate) fn plan_for(old: &Secret, wish: &Wish<'_>) -> Result<Option<Replacement>, Obstacle> {
     let mut new = old.clone();
     new.immutable = None;
@@ -126,7 +126,11 @@ pub(crate) async fn replace(
     let namespace = old.metadata.namespace.clone().unwrap_or_default();
     let (from, to) = (name(old), name(new));
     let mut replaced = Replaced::default();
-    match pull_secrets::find(connection, &namespace, &to).await? {
+    let successor = pull_secrets::find(connection, &namespace, &to).await?;
+    if successor.is_none() {
+        is_still_there(connection, &namespace, old).await?;
+    }
+    match successor {
         Some(found) if found.data == new.data && found.type_ == new.type_ => {}
         // The name has the hash of our data, so somebody chose it on purpose.
         Some(_) => {
@@ -153,6 +157,21 @@ pub(crate) async fn replace(
         }
     }
     Ok(replaced)
+}
+
+/// Fails unless the Secret that is to be replaced is the one that the plan was made from: another one of its name may
+/// hold a login that nobody chose.
+async fn is_still_there(connection: &Connection, namespace: &str, old: &Secret) -> Result<(), Failure> {
+    let name = old.metadata.name.as_deref().unwrap_or_default();
+    let title = format!("secret/{name} in namespace {namespace:?}");
+    match pull_secrets::find(connection, namespace, name).await? {
+        Some(found) if found.metadata.uid == old.metadata.uid && found.data == old.data => Ok(()),
+        Some(_) => {
+            Err(Failure::new(exit::CONFLICT, format!("{title} is another one now; it was left alone"))
+                .hint("something else changed it at the same time; look at it, and rotate again"))
+        }
+        None => Err(Failure::new(exit::NOT_FOUND, format!("{title} is gone, and was not replaced"))),
+    }
 }
 
 /// Deletes the old Secret if nobody uses it; otherwise says why it is kept.

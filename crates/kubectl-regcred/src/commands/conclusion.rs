@@ -7,11 +7,13 @@ use crate::failure::{Failure, exit};
 use crate::output;
 
 /// Tells of the failures, each hint once, and prints the numbers if there were several objects; returns the exit code:
-/// that of the failures if they agree.
+/// that of the failures if they agree. `rest` is the command that does what is left to do, if it is another one than
+/// this.
 pub(super) fn conclude(
     failures: &[&Failure],
     numbers: Option<String>,
     interrupted: bool,
+    rest: Option<&str>,
 ) -> Result<u8, Failure> {
     let mut hints = Vec::new();
     for failure in failures {
@@ -23,11 +25,18 @@ pub(super) fn conclude(
         output::note(&numbers);
     }
     if interrupted {
+        let hint = match rest {
+            Some(command) => format!("this finishes the rest, and touches nothing done: {command}"),
+            None => "the same command again finishes the rest, and touches nothing done".to_owned(),
+        };
         return Err(Failure::new(
             exit::INTERRUPTED,
             "interrupted; what is said above was done, and nothing else",
         )
-        .hint("the same command again finishes the rest, and touches nothing done"));
+        .hint(hint));
+    }
+    if let Some(command) = rest {
+        output::note(&format!("this finishes the rest, and touches nothing done: {command}"));
     }
     let Some((first, rest)) = failures.split_first() else { return Ok(exit::DONE) };
     Ok(if rest.iter().all(|failure| failure.code == first.code) { first.code } else { exit::FAILED })

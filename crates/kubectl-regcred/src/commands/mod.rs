@@ -20,11 +20,12 @@ pub(crate) mod version;
 use std::collections::BTreeMap;
 
 use crate::cli::{Cli, Command};
+use crate::command_line::CommandLine;
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
 
 /// Carries out the command that was parsed; returns the exit code.
-pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
+pub(crate) fn run(cli: Cli, command_line: &CommandLine, environment: &Environment) -> Result<u8, Failure> {
     match cli.command {
         Command::Attach(args) => attach::run(&args, &cli.cluster, environment),
         Command::Completion(args) => completion::run(&args).map(|()| exit::DONE),
@@ -34,7 +35,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<u8, Failure> {
         Command::Lint(args) => lint::run(&args, &cli.cluster, environment),
         Command::List(args) => list::run(&args, &cli.cluster, environment).map(|()| exit::DONE),
         Command::Match(args) => r#match::run(&args, &cli.cluster, environment),
-        Command::Rotate(args) => rotate::run(&args, &cli.cluster, environment),
+        Command::Rotate(args) => rotate::run(&args, &cli.cluster, command_line, environment),
         Command::Set(args) => set::run(&args, &cli.cluster, environment),
         Command::Unset(args) => unset::run(&args, &cli.cluster, environment),
         Command::Version(args) => version::run(&args).map(|()| exit::DONE),

@@ -6,7 +6,6 @@ use clap::Args;
 use k8s_openapi::api::core::v1::Secret;
 use regcred_core::credential::Credential;
 use regcred_core::docker_config::{DockerConfig, Form};
-use regcred_core::kubelet::Stored;
 use regcred_core::metadata::check_name;
 use regcred_core::plan::{EXPIRES_AT, EntryChange, EntryChangeKind, Intent, Plan, first_expiry, timestamp};
 use regcred_core::pull_secret::PullSecret;
@@ -171,7 +170,7 @@ pub(super) async fn edit(
                 secret: pull_secrets::changed(secret.clone(), &change),
                 entries: change.entries,
             },
-            Plan::AlreadySo | Plan::NotMeant => {
+            Plan::AlreadySo => {
                 Edited { changed: Changed::AlreadySo, secret: secret.clone(), entries: Vec::new() }
             }
         });
@@ -188,14 +187,7 @@ pub(super) fn report(outcome: &Outcome, args: &EditArgs, environment: &Environme
         }
         Outcome::Edited(Edited { secret, entries, .. }) => (secret, format!("changed{}", shown(entries))),
     };
-    let data =
-        |key: &str| secret.data.as_ref().and_then(|data| data.get(key)).map(|value| value.0.as_slice());
-    let stored = Stored {
-        kind: secret.type_.as_deref().unwrap_or_default(),
-        docker_config_json: data(".dockerconfigjson"),
-        dockercfg: data(".dockercfg"),
-    };
-    findings::warn(stored, environment.now);
+    findings::warn(pull_secrets::stored(secret), environment.now);
     let name = secret.metadata.name.as_deref().unwrap_or_default();
     match args.output {
         None => output::line(&format!("secret/{name} {line}{}", args.change.dry_run.suffix()))?,

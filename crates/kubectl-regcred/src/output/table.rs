@@ -2,6 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use regcred_cli::output::write_stderr;
+
 use super::harmless;
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -83,6 +85,11 @@ impl Look {
 /// Prints a table. Each row has a cell for each column.
 pub(crate) fn print(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> Result<(), Failure> {
     super::write_stdout(&render(columns, rows, look))
+}
+
+/// Shows a table on stderr, for a person to read before going on: nothing in it is cut.
+pub(crate) fn tell(columns: &[Column], rows: &[Vec<Cell>]) {
+    write_stderr(&render(columns, rows, Look { width: None, has_colour: false, has_headings: true }));
 }
 
 fn render(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> String {

@@ -5,6 +5,7 @@
 
 mod edit;
 mod last_wins;
+mod present;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use crate::credential::{Credential, Login, SecretString, decode_auth};
 use crate::json::{Json, JsonError, Kind, Value, names_field};
 pub(crate) use edit::kubectl_text;
 pub(crate) use last_wins::LastWins;
+pub use present::{PresentKind, PresentLogin};
 
 /// Where in its JSON a docker config keeps the auth entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

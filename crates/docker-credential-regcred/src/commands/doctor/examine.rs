@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use regcred_cli::shell;
 use regcred_core::credential::expiry;
 use regcred_core::server::{Server, shown_key};
 use regcred_keyring::choice::Wanted;
@@ -11,7 +12,6 @@ use regcred_keyring::{Chosen, Entry, Settings, Status, StoreError, StoreKind, UN
 use super::files::Files;
 use super::findings::Findings;
 use crate::NAME;
-use crate::cli::command_word;
 use crate::environment::Environment;
 use crate::survey::Survey;
 
@@ -161,7 +161,7 @@ impl Examination {
                 let remedy = program.as_ref().map_or_else(
                     || "put it into a folder of PATH".to_owned(),
                     |program| {
-                        let program = command_word(&program.display().to_string());
+                        let program = shell::word(&program.display().to_string());
                         format!("put its folder on PATH, or link it: ln -s {program} /usr/local/bin/")
                     },
                 );
@@ -205,5 +205,5 @@ fn command(name: &str, server: &str) -> String {
     if Server::parse(server).is_err() {
         return format!("remove it with the client that stored it, or put its name into: {NAME} erase");
     }
-    format!("{NAME} {name} {}", command_word(server))
+    format!("{NAME} {name} {}", shell::word(server))
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use regcred_cli::shell;
 use regcred_core::credential::{Login, expiry};
 use regcred_core::docker_config::AuthEntry;
 use regcred_core::server::{
@@ -12,7 +13,6 @@ use regcred_core::server::{
 
 use super::findings::Findings;
 use crate::NAME;
-use crate::cli::command_word;
 use crate::config_file::ConfigFile;
 use crate::environment::Environment;
 use crate::survey::{Client, ClientFile, HELPER, Survey, Unkeepable};
@@ -77,7 +77,7 @@ impl Files<'_> {
                     format!(
                         "{path:?} says that this helper has a login for {host}, and the keyring has none"
                     ),
-                    format!("log in again: {NAME} login {}", command_word(&host)),
+                    format!("log in again: {NAME} login {}", shell::word(&host)),
                 );
             }
         }
@@ -190,7 +190,7 @@ impl Files<'_> {
         let Some(at) = expiry(secret) else { return };
         let program = if client == Client::Docker { "docker" } else { "podman" };
         let token = format!("the token for {} in {path:?}", shown_key(key));
-        let again = format!("{program} login {}", command_word(&shown_key(key)));
+        let again = format!("{program} login {}", shell::word(&shown_key(key)));
         findings.expiry(self.environment.now, at, &token, again);
     }
 
@@ -269,7 +269,7 @@ impl Files<'_> {
         if let Some(other) = self.survey.docker_creds_store() {
             let is_there = self.environment.find_program(&format!("docker-credential-{other}")).is_some();
             let copy = if is_there {
-                format!("{NAME} migrate --from-helper {} && ", command_word(&other))
+                format!("{NAME} migrate --from-helper {} && ", shell::word(&other))
             } else {
                 String::new()
             };
@@ -305,7 +305,7 @@ impl Files<'_> {
         let others: Vec<_> = keys.iter().filter(|key| self.survey.helper(client, key).is_some()).collect();
         for key in &others {
             command.push_str(" --registry ");
-            command.push_str(&command_word(&docker_lookup_key(key)));
+            command.push_str(&shell::word(&docker_lookup_key(key)));
         }
         if others.iter().any(|key| self.survey.cred_helper(client, key).is_some()) {
             command.push_str(" --force");
@@ -323,7 +323,7 @@ fn modes(path: &Path, file: &ConfigFile, findings: &mut Findings) {
         findings.problem(
             "readableByOthers",
             message,
-            format!("chmod 600 {}", command_word(&path.display().to_string())),
+            format!("chmod 600 {}", shell::word(&path.display().to_string())),
         );
     }
     if let Some(left) = file.left_behind() {
@@ -331,7 +331,7 @@ fn modes(path: &Path, file: &ConfigFile, findings: &mut Findings) {
         findings.problem(
             "leftBehind",
             message,
-            format!("rm -f {}", command_word(&left.display().to_string())),
+            format!("rm -f {}", shell::word(&left.display().to_string())),
         );
     }
 }

@@ -137,5 +137,5 @@ pub(super) fn report(
     ];
     let outcomes: Vec<_> = items.iter().map(|item| item.outcome).collect();
     let numbers = (items.len() > 1 || interrupted).then(|| numbers(&outcomes, &words, dry_run));
-    conclude(&failures, numbers, interrupted)
+    conclude(&failures, numbers, interrupted, None)
 }

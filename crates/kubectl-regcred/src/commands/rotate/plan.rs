@@ -1,8 +1,13 @@
 //! What there is to do for a rotation.
 
-use k8s_openapi::api::core::v1::Secret;
-use regcred_core::plan::{EntryChange, Plan, Refusal};
+use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Secret;
+use regcred_core::credential::Credential;
+use regcred_core::plan::{Chosen, EntryChange, Intent, Plan, Refusal};
+use regcred_core::rotation::{self, Logins};
+
+use super::candidates::Candidate;
 use super::report::{Item, Outcome};
 use super::scope::{Scope, id};
 use crate::cluster::Connection;
@@ -19,7 +24,14 @@ pub(super) struct Planned {
 }
 
 /// What is to be done with one Secret.
-pub(super) enum Step {
+pub(super) struct Step {
+    /// The entries that get the new credential, and what they held when the plan was made.
+    pub(super) chosen: Vec<Chosen>,
+    pub(super) action: Action,
+}
+
+/// How it is done.
+pub(super) enum Action {
     /// It is changed in place.
     Edit { secret: Box<Secret>, entries: Vec<EntryChange> },
     /// It is immutable: another one takes its place.
@@ -30,79 +42,117 @@ pub(super) enum Step {
     },
 }
 
+/// What is wanted of every Secret that is chosen.
+pub(super) struct Terms<'a> {
+    pub(super) credentials: &'a BTreeMap<String, Credential>,
+    /// What else is wanted; its intent is each Secret's own.
+    pub(super) wish: Wish<'a>,
+}
+
+impl Terms<'_> {
+    /// What is wanted of a Secret with these chosen entries.
+    pub(super) fn wish<'a>(&'a self, entries: &'a [Chosen]) -> Wish<'a> {
+        Wish { intent: Intent::Rotate { entries, credentials: self.credentials }, ..self.wish }
+    }
+}
+
 impl Step {
     /// The Secret as it is.
     pub(super) fn secret(&self) -> &Secret {
-        match self {
-            Self::Edit { secret, .. } => secret,
-            Self::Replace { replacement, .. } => &replacement.old,
+        match &self.action {
+            Action::Edit { secret, .. } => secret,
+            Action::Replace { replacement, .. } => &replacement.old,
         }
     }
 
     pub(super) fn entries(&self) -> &[EntryChange] {
-        match self {
-            Self::Edit { entries, .. } => entries,
-            Self::Replace { replacement, .. } => &replacement.entries,
+        match &self.action {
+            Action::Edit { entries, .. } => entries,
+            Action::Replace { replacement, .. } => &replacement.entries,
         }
     }
 
     /// The name of the Secret that takes its place.
     pub(super) fn new_name(&self) -> Option<String> {
-        match self {
-            Self::Edit { .. } => None,
-            Self::Replace { replacement, .. } => replacement.new.metadata.name.clone(),
+        match &self.action {
+            Action::Edit { .. } => None,
+            Action::Replace { replacement, .. } => replacement.new.metadata.name.clone(),
         }
     }
 }
 
 impl Planned {
-    /// Finds the Secrets that are meant, and what there is to do with each.
-    pub(super) async fn of(scope: &Scope, connection: &Connection, wish: &Wish<'_>) -> Result<Self, Failure> {
+    /// What there is to do with each of the Secrets, for those of their entries that hold a chosen login. That there is
+    /// none is an error, unless the rotation is known to be done.
+    pub(super) fn of(
+        scope: &Scope,
+        candidates: Vec<Candidate>,
+        unreadable: Vec<(String, Failure)>,
+        logins: &Logins,
+        terms: &Terms<'_>,
+        is_done: bool,
+    ) -> Result<Self, Failure> {
         let is_named = scope.name.is_some();
-        let found = scope.find(connection, |secret| {
-            let plan = pull_secrets::plan_for(secret, wish);
-            if let Ok(Plan::Change(_)) = &plan {
-                // Half of a small Secret, and all that they could say was that nobody else manages it.
-                secret.metadata.managed_fields = None;
-            }
-            // Of others most have no such entry, and need not be kept.
-            is_named || !matches!(plan, Ok(Plan::NotMeant))
-        });
-        let found = found.await?;
         let mut planned = Self { steps: Vec::new(), others: Vec::new() };
-        for (namespace, failure) in found.unreadable {
+        for (namespace, failure) in unreadable {
             planned.others.push(Item::failed(&namespace, scope.name.as_deref(), failure));
         }
-        let mut unmeant = 0;
-        for secret in found.secrets {
+        let (mut unmeant, mut without) = (0, 0);
+        for Candidate { secret, entries } in candidates {
             let (namespace, name) = id(&secret);
-            match pull_secrets::plan_for(&secret, wish) {
-                Ok(Plan::Change(change)) => {
-                    planned.steps.push(Step::Edit { secret: Box::new(secret), entries: change.entries });
-                }
-                Ok(Plan::AlreadySo) => planned.others.push(Item::of(&secret, Outcome::Unchanged, Vec::new())),
-                Ok(Plan::NotMeant) => unmeant += 1,
+            let entries = match entries {
+                Ok(entries) => entries,
                 // Whether it is meant can't be known, and no pod can pull with it.
-                Err(obstacle @ Obstacle::Refusal(Refusal::Unreadable(_) | Refusal::NoDockerConfig(_)))
-                    if !is_named =>
-                {
-                    output::warning(&format!("passed over: {}", obstacle.failure(namespace, name).message));
+                Err(refusal @ (Refusal::Unreadable(_) | Refusal::NoDockerConfig(_))) if !is_named => {
+                    let failure = Obstacle::Refusal(refusal).failure(namespace, name);
+                    output::warning(&format!("passed over: {}", failure.message));
+                    continue;
                 }
-                Err(Obstacle::Refusal(Refusal::Immutable)) => match replace::plan_for(&secret, wish) {
-                    Ok(Some(replacement)) => planned
-                        .steps
-                        .push(Step::Replace { replacement: Box::new(replacement), users: Users::default() }),
-                    Ok(None) => unmeant += 1,
-                    Err(obstacle) => planned.others.push(Item::refused(&secret, &obstacle)),
-                },
-                Err(obstacle) => planned.others.push(Item::refused(&secret, &obstacle)),
+                Err(refusal) => {
+                    planned.others.push(Item::refused(&secret, &Obstacle::Refusal(refusal)));
+                    continue;
+                }
+            };
+            let chosen = rotation::chosen(&entries, logins, terms.credentials);
+            if chosen.is_empty() {
+                *(if entries.iter().any(|entry| entry.is_meant) { &mut without } else { &mut unmeant }) += 1;
+                continue;
             }
+            let wish = terms.wish(&chosen);
+            let action = match pull_secrets::plan_for(&secret, &wish) {
+                Ok(Plan::Change(change)) => {
+                    Action::Edit { secret: Box::new(secret), entries: change.entries }
+                }
+                Ok(Plan::AlreadySo) => {
+                    planned.others.push(Item::of(&secret, Outcome::Unchanged, Vec::new()));
+                    continue;
+                }
+                Err(Obstacle::Refusal(Refusal::Immutable)) => match replace::plan_for(&secret, &wish) {
+                    Ok(Some(replacement)) => {
+                        Action::Replace { replacement: Box::new(replacement), users: Users::default() }
+                    }
+                    Ok(None) => continue,
+                    Err(obstacle) => {
+                        planned.others.push(Item::refused(&secret, &obstacle));
+                        continue;
+                    }
+                },
+                Err(obstacle) => {
+                    planned.others.push(Item::refused(&secret, &obstacle));
+                    continue;
+                }
+            };
+            planned.steps.push(Step { chosen, action });
         }
-        if planned.steps.is_empty() && planned.others.is_empty() {
-            let message =
-                if unmeant > 0 { "no entry of the Secret is meant" } else { "no Secret has such an entry" };
+        if planned.steps.is_empty() && planned.others.is_empty() && !is_done {
+            let message = match (without, unmeant) {
+                (0, _) if is_named => "no entry of the Secret is meant",
+                (0, _) => "no Secret has such an entry",
+                _ => "no entry for the registry holds the login that is to be replaced",
+            };
             return Err(Failure::new(exit::NOT_FOUND, message).hint(
-            "`kubectl regcred list -A` shows which registries there are; `kubectl regcred set` adds an entry",
+            "`kubectl regcred list -A` shows which registries there are; `kubectl regcred set` adds an entry, and fills \
+             one without a login",
         ));
         }
         Ok(planned)
@@ -118,7 +168,7 @@ impl Planned {
         let Self { steps, others } = self;
         let mut planned = Self { steps: Vec::new(), others };
         for step in steps {
-            let Step::Replace { replacement, .. } = step else {
+            let Step { chosen, action: Action::Replace { replacement, .. } } = step else {
                 planned.steps.push(step);
                 continue;
             };
@@ -132,7 +182,7 @@ impl Planned {
                 let item = Item::of(&replacement.old, Outcome::Unchanged, Vec::new());
                 planned.others.push(Item { replaced_by: new, ..item });
             } else {
-                planned.steps.push(Step::Replace { replacement, users });
+                planned.steps.push(Step { chosen, action: Action::Replace { replacement, users } });
             }
         }
         Ok(planned)

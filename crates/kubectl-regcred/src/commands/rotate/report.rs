@@ -1,10 +1,18 @@
 //! What `rotate` says: before it changes anything, and after.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::Secret;
-use regcred_core::plan::{EntryChange, EntryChangeKind, is_noted};
+use regcred_core::credential::Credential;
+use regcred_core::docker_config::PresentLogin;
+use regcred_core::plan::{Chosen, EntryChange, EntryChangeKind, is_noted};
+use regcred_core::rotation::Logins;
+use regcred_core::server::shown_key;
 use serde::{Serialize, Serializer};
 
-use super::plan::{Planned, Step};
+use super::candidates::Survey;
+use super::groups::{self, GroupReport, WithoutReport, login_name, user_name};
+use super::plan::{Action, Planned, Step};
 use super::scope::id;
 use crate::cluster::Changed;
 use crate::cluster::consumers::{Consumers, Kind};
@@ -12,7 +20,6 @@ use crate::cluster::pull_secrets::{Edited, Obstacle};
 use crate::cluster::replace::{Replaced, Replacement, Users, rolls};
 use crate::commands::conclusion::{conclude, numbers, reason};
 use crate::commands::flags::DryRun;
-use crate::commands::set::shown;
 use crate::failure::{Failure, exit};
 use crate::output::{self, ObjectFormat};
 use crate::report::{API_VERSION, UsedBy};
@@ -28,7 +35,20 @@ struct Report<'a> {
     kind: &'static str,
     dry_run: bool,
     interrupted: bool,
+    /// The logins that entries for the registries hold, but for the new one.
+    groups: Vec<GroupReport>,
+    /// The entries that hold none, which are left alone.
+    without_login: Vec<WithoutReport>,
     items: &'a [Item],
+}
+
+/// What the report says beside what became of each Secret.
+pub(super) struct Context<'a> {
+    pub(super) survey: &'a Survey,
+    /// The logins that are replaced; missing if it is not clear which are meant.
+    pub(super) chosen: Option<&'a Logins>,
+    pub(super) format: Option<ObjectFormat>,
+    pub(super) dry_run: DryRun,
 }
 
 /// What became of one Secret, or of a namespace that can't be read.
@@ -171,15 +191,23 @@ impl Item {
         }
     }
 
-    /// The line about it, once it is done.
-    pub(super) fn line(&self, dry_run: DryRun) -> Option<String> {
+    /// Whether it is a Secret that was to be changed and is not.
+    pub(super) fn is_left(&self) -> bool {
+        match self.outcome {
+            Outcome::Changed | Outcome::Unchanged => false,
+            Outcome::Skipped | Outcome::Failed | Outcome::Unknown | Outcome::NotBegun => true,
+        }
+    }
+
+    /// The line about it, once it is done; `entries` says what was done to them.
+    pub(super) fn line(&self, entries: &str, dry_run: DryRun) -> Option<String> {
         let word = match self.outcome {
             Outcome::Changed => "rotated",
             Outcome::Unchanged => "unchanged",
             _ => return None,
         };
         let (name, namespace) = (self.secret.as_deref().unwrap_or_default(), &self.namespace);
-        let (entries, suffix) = (shown(&self.entries), dry_run.suffix());
+        let suffix = dry_run.suffix();
         if let (Outcome::Changed, Some(new)) = (self.outcome, &self.replaced_by) {
             let moved = if self.moved.is_empty() {
                 String::new()
@@ -195,15 +223,35 @@ impl Item {
     }
 }
 
+/// Whose login is replaced by whose: `: "ghcr.io": bob → robot`.
+pub(super) fn whose(step: &Step, credentials: &BTreeMap<String, Credential>) -> String {
+    let whose = step.entries().iter().filter_map(|EntryChange { key, .. }| {
+        let Chosen { registry, present, .. } = step.chosen.iter().find(|chosen| chosen.key == *key)?;
+        let new = credentials.get(registry)?;
+        let shown = shown_key(key);
+        if *present == PresentLogin::from(new) {
+            return Some(format!("{shown:?}: leftovers of another login go"));
+        }
+        Some(format!("{shown:?}: {} → {}", login_name(present), user_name(&new.username)))
+    });
+    let whose = whose.collect::<Vec<_>>().join(", ");
+    if whose.is_empty() { whose } else { format!(": {whose}") }
+}
+
 /// Shows on stderr what would be done.
-pub(super) fn show_plan(planned: &Planned, consumers: &Consumers, scrub: Option<bool>) {
+pub(super) fn show_plan(
+    planned: &Planned,
+    consumers: &Consumers,
+    scrub: Option<bool>,
+    credentials: &BTreeMap<String, Credential>,
+) {
     let Planned { steps, others } = planned;
     output::tell(&format!("New credentials for {}:", counted(steps.len(), "Secret")));
     for step in steps.iter().take(SHOWN) {
         let (namespace, name) = id(step.secret());
         let users = UsedBy::of(&consumers.of(namespace, name)).summary();
-        output::tell(&format!("  {namespace}/{name}{}; used by {users}", shown(step.entries())));
-        if let Step::Replace { users, .. } = step {
+        output::tell(&format!("  {namespace}/{name}{}; used by {users}", whose(step, credentials)));
+        if let Action::Replace { users, .. } = &step.action {
             show_replacement(&step.new_name().unwrap_or_default(), users);
         }
     }
@@ -262,23 +310,29 @@ fn show_replacement(new: &str, users: &Users) {
     }
 }
 
-/// Prints what came of it all, and returns the exit code. The lines of what was done were printed as it went.
+/// Prints the report as an object, if that is asked for.
+pub(super) fn print(items: &[Item], context: &Context<'_>, interrupted: bool) -> Result<(), Failure> {
+    let Some(format) = context.format else { return Ok(()) };
+    format.print(&Report {
+        api_version: API_VERSION,
+        kind: "RotateReport",
+        dry_run: context.dry_run != DryRun::None,
+        interrupted,
+        groups: groups::groups(context.survey, context.chosen),
+        without_login: groups::without(context.survey),
+        items,
+    })
+}
+
+/// Prints what came of it all, and returns the exit code. The lines of what was done were printed as it went. `rest` is
+/// the command that does what is left.
 pub(super) fn report(
     items: &[Item],
-    format: Option<ObjectFormat>,
-    dry_run: DryRun,
+    context: &Context<'_>,
     interrupted: bool,
+    rest: Option<&str>,
 ) -> Result<u8, Failure> {
-    if let Some(format) = format {
-        let dry_run = dry_run != DryRun::None;
-        format.print(&Report {
-            api_version: API_VERSION,
-            kind: "RotateReport",
-            dry_run,
-            interrupted,
-            items,
-        })?;
-    }
+    print(items, context, interrupted)?;
     let failures: Vec<_> = items.iter().filter_map(|item| item.reason.as_ref()).collect();
     let words = [
         (Outcome::Changed, "changed"),
@@ -289,8 +343,8 @@ pub(super) fn report(
         (Outcome::NotBegun, "not begun"),
     ];
     let outcomes: Vec<_> = items.iter().map(|item| item.outcome).collect();
-    let numbers = (items.len() > 1 || interrupted).then(|| numbers(&outcomes, &words, dry_run));
-    conclude(&failures, numbers, interrupted)
+    let numbers = (items.len() > 1 || interrupted).then(|| numbers(&outcomes, &words, context.dry_run));
+    conclude(&failures, numbers, interrupted, rest)
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -21,11 +21,16 @@ pub(super) struct Scope {
 }
 
 /// What was found.
-#[derive(Default)]
-pub(super) struct Found {
-    pub(super) secrets: Vec<Secret>,
+pub(super) struct Found<R> {
+    pub(super) kept: Vec<R>,
     /// The namespaces that could not be read, and why.
     pub(super) unreadable: Vec<(String, Failure)>,
+}
+
+impl<R> Found<R> {
+    fn nothing() -> Self {
+        Self { kept: Vec::new(), unreadable: Vec::new() }
+    }
 }
 
 impl Scope {
@@ -37,25 +42,38 @@ impl Scope {
         Ok(Self { name: name.map(str::to_owned), places: Places::of(args, cluster)? })
     }
 
-    /// The Secrets for which `keep` says so, by namespace and name; it may take out of them what is not needed. A Secret
-    /// that is named for one namespace has to be there.
-    pub(super) async fn find(
+    /// Whether Secrets of more than one namespace may be meant.
+    pub(super) fn in_several_namespaces(&self) -> bool {
+        !matches!(&self.places.place, Place::Named(named) if named.len() <= 1)
+    }
+
+    /// The one namespace that is named, if one is.
+    pub(super) fn only_namespace(&self) -> Option<&str> {
+        match &self.places.place {
+            Place::Named(named) => named.first().filter(|_| named.len() == 1).map(String::as_str),
+            Place::All | Place::Labelled(_) => None,
+        }
+    }
+
+    /// What `keep` makes of the Secrets. One that is named for one namespace has to be there.
+    pub(super) async fn find<R>(
         &self,
         connection: &Connection,
-        keep: impl Fn(&mut Secret) -> bool,
-    ) -> Result<Found, Failure> {
-        let keep = |secret: &mut Secret| {
-            !self.places.excludes(secret.metadata.namespace.as_deref().unwrap_or_default()) && keep(secret)
+        keep: impl Fn(Secret) -> Option<R>,
+    ) -> Result<Found<R>, Failure> {
+        let keep = |secret: Secret| {
+            let namespace = secret.metadata.namespace.as_deref().unwrap_or_default();
+            if self.places.excludes(namespace) { None } else { keep(secret) }
         };
         let name = self.name.as_deref();
-        let mut found = match &self.places.place {
+        match &self.places.place {
             Place::All => match pull_secrets::find_all(connection, None, name, &keep).await? {
-                Ok(secrets) => Found { secrets, ..Found::default() },
+                Ok(kept) => Ok(Found { kept, unreadable: Vec::new() }),
                 // Who may not read all at once may read some.
                 Err(Forbidden(failure)) => {
                     let namespaces = cluster::namespaces_with_labels(connection, "").await;
                     let namespaces = namespaces.map_err(|_| failure)?;
-                    self.find_in(connection, namespaces, &keep).await?
+                    self.find_in(connection, namespaces, &keep).await
                 }
             },
             Place::Labelled(selector) => {
@@ -65,24 +83,22 @@ impl Scope {
                     return Err(Failure::new(exit::NOT_FOUND, message)
                         .hint("`kubectl get namespaces --show-labels` shows what there is"));
                 }
-                self.find_in(connection, namespaces, &keep).await?
+                self.find_in(connection, namespaces, &keep).await
             }
             Place::Named(named) => {
                 let own = [connection.namespace.clone()];
                 let named = if named.is_empty() { &own[..] } else { named };
-                self.find_in_named(connection, named, &keep).await?
+                self.find_in_named(connection, named, &keep).await
             }
-        };
-        found.secrets.sort_by(|a, b| id(a).cmp(&id(b)));
-        Ok(found)
+        }
     }
 
-    async fn find_in(
+    async fn find_in<R>(
         &self,
         connection: &Connection,
         namespaces: Vec<String>,
-        keep: &impl Fn(&mut Secret) -> bool,
-    ) -> Result<Found, Failure> {
+        keep: &impl Fn(Secret) -> Option<R>,
+    ) -> Result<Found<R>, Failure> {
         let namespaces = namespaces.into_iter().filter(|namespace| !self.places.excludes(namespace));
         let lists = stream::iter(namespaces).map(|namespace| async move {
             let name = self.name.as_deref();
@@ -90,9 +106,9 @@ impl Scope {
             Ok::<_, Failure>((namespace, list))
         });
         let gathered =
-            lists.buffered(CONCURRENCY).try_fold(Found::default(), |mut found, (namespace, list)| async {
+            lists.buffered(CONCURRENCY).try_fold(Found::nothing(), |mut found, (namespace, list)| async {
                 match list {
-                    Ok(secrets) => found.secrets.extend(secrets),
+                    Ok(kept) => found.kept.extend(kept),
                     Err(Forbidden(failure)) => found.unreadable.push((namespace, failure)),
                 }
                 Ok(found)
@@ -100,12 +116,12 @@ impl Scope {
         gathered.await
     }
 
-    async fn find_in_named(
+    async fn find_in_named<R>(
         &self,
         connection: &Connection,
         named: &[String],
-        keep: &impl Fn(&mut Secret) -> bool,
-    ) -> Result<Found, Failure> {
+        keep: &impl Fn(Secret) -> Option<R>,
+    ) -> Result<Found<R>, Failure> {
         let Some(name) = &self.name else {
             let mut found = self.find_in(connection, named.to_vec(), keep).await?;
             if let ([_], Some(_)) = (named, found.unreadable.first()) {
@@ -113,11 +129,10 @@ impl Scope {
             }
             return Ok(found);
         };
-        let mut found = Found::default();
+        let mut found = Found::nothing();
         for namespace in named.iter().filter(|namespace| !self.places.excludes(namespace)) {
             match pull_secrets::find(connection, namespace, name).await {
-                // Whatever is wrong with one that was named is told.
-                Ok(Some(secret)) => found.secrets.push(secret),
+                Ok(Some(secret)) => found.kept.extend(keep(secret)),
                 Ok(None) => found.unreadable.push((
                     namespace.clone(),
                     Failure::new(
