@@ -23,6 +23,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::cluster::client_for;
 
@@ -33,6 +34,8 @@ pub enum Fault {
     LoseAnswer,
     /// The connection breaks before the request reaches the server.
     Refuse,
+    /// The request waits on the way until [`FaultProxy::release`], and then reaches the server.
+    Hold,
     /// Something on the way answers with this status, and asks to stay away for so many seconds.
     Busy {
         /// The status, e.g. 429.
@@ -90,6 +93,7 @@ struct Log {
 /// A running proxy; it ends with this value, and so do its connections.
 pub struct FaultProxy {
     log: Arc<Mutex<Log>>,
+    is_released: watch::Sender<bool>,
     folder: TempDir,
     // Dropped last of all it owns: it runs the proxy's tasks.
     _runtime: tokio::runtime::Runtime,
@@ -110,8 +114,9 @@ impl FaultProxy {
         kubeconfig.write(&folder.path().join("kubeconfig")).unwrap_or_else(|failure| panic!("{failure}"));
 
         let log = Arc::new(Mutex::new(Log::default()));
-        runtime.spawn(accept(listener, client, Arc::clone(&log)));
-        Self { log, folder, _runtime: runtime }
+        let (is_released, release) = watch::channel(false);
+        runtime.spawn(accept(listener, client, Arc::clone(&log), release));
+        Self { log, is_released, folder, _runtime: runtime }
     }
 
     /// A kubeconfig that leads through the proxy.
@@ -122,6 +127,18 @@ impl FaultProxy {
     /// Lets something go wrong from now on.
     pub fn inject(&self, rule: Rule) {
         locked(&self.log).rules.push(rule);
+    }
+
+    /// Lets the requests that are held go on, and those that come.
+    pub fn release(&self) {
+        self.is_released.send_replace(true);
+    }
+
+    /// Waits until a fault has befallen so many requests.
+    pub fn wait_for_faults(&self, count: usize) {
+        while self.seen().iter().filter(|seen| seen.fault.is_some()).count() < count {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The requests so far, in the order of their arrival.
@@ -159,14 +176,24 @@ fn contains(path: &str, parts: &str) -> bool {
     rest.is_some()
 }
 
-async fn accept(listener: TcpListener, client: kube::Client, log: Arc<Mutex<Log>>) {
+async fn accept(
+    listener: TcpListener,
+    client: kube::Client,
+    log: Arc<Mutex<Log>>,
+    release: watch::Receiver<bool>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, client.clone(), Arc::clone(&log)));
+        tokio::spawn(serve(stream, client.clone(), Arc::clone(&log), release.clone()));
     }
 }
 
-async fn serve(stream: TcpStream, client: kube::Client, log: Arc<Mutex<Log>>) {
-    let service = service_fn(|request| answer(request, client.clone(), Arc::clone(&log)));
+async fn serve(
+    stream: TcpStream,
+    client: kube::Client,
+    log: Arc<Mutex<Log>>,
+    release: watch::Receiver<bool>,
+) {
+    let service = service_fn(|request| answer(request, client.clone(), Arc::clone(&log), release.clone()));
     // An error is how a fault breaks the connection; the client's going away is none of our business.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
@@ -190,10 +217,16 @@ async fn answer(
     request: Request<Incoming>,
     client: kube::Client,
     log: Arc<Mutex<Log>>,
+    mut release: watch::Receiver<bool>,
 ) -> Result<Response<Answer>, Broken> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let fault = locked(&log).note(request.method().as_str(), &path, accept);
+    let mut fault = locked(&log).note(request.method().as_str(), &path, accept);
+    if fault == Some(Fault::Hold) {
+        // The proxy is gone if it is dropped.
+        release.wait_for(|is_released| *is_released).await.map_err(|_| Broken)?;
+        fault = None;
+    }
     if fault == Some(Fault::Refuse) {
         return Err(Broken);
     }

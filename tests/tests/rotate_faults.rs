@@ -134,16 +134,15 @@ fn a_secret_that_goes_away_meanwhile_is_told() {
     let namespace = cluster().namespace();
     fill(&namespace, 3);
     let proxy = FaultProxy::start(&cluster().kubeconfig());
-    // While its answer is on the way to nowhere, the Secret goes.
-    proxy.inject(rule(Fault::Refuse, "PATCH", "/secrets/s1", 2));
+    // While the change is on its way, the Secret goes.
+    proxy.inject(rule(Fault::Hold, "PATCH", "/secrets/s1", 1));
     let mut sandbox = sandbox();
     sandbox.use_kubeconfig(&proxy.kubeconfig());
     let output = std::thread::scope(|scope| {
         let running = scope.spawn(|| rotate(&sandbox, &namespace, &[]));
-        while !proxy.seen().iter().any(|seen| seen.fault.is_some()) {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
+        proxy.wait_for_faults(1);
         namespace.kubectl(["delete", "secret", "s1"]).success();
+        proxy.release();
         running.join().unwrap()
     });
     output

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -382,11 +383,17 @@ fn what_fails_is_finished_by_the_line_that_is_printed() {
     assert_eq!(rotated(&spaces), 10);
 }
 
-fn start(sandbox: &Sandbox, args: &[&str]) -> Child {
+/// How many Secrets are changed at once.
+const CONCURRENCY: usize = 16;
+
+/// Starts a rotation through the proxy, and waits until it is stuck in the middle.
+fn start_and_hold(sandbox: &Sandbox, proxy: &FaultProxy, args: &[&str]) -> Child {
+    proxy.inject(rule(Fault::Hold, "PATCH", "/secrets/s5", u32::MAX));
     let mut command = sandbox.command("kubectl-regcred", ROTATE.iter().chain(args));
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), PASSWORD.as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+    proxy.wait_for_faults(CONCURRENCY);
     child
 }
 
@@ -399,13 +406,10 @@ fn a_killed_rotation_is_finished_by_the_same_command() {
     sandbox.use_kubeconfig(&proxy.kubeconfig());
     let like = format!("--like={}/s0", spaces[0].name());
     let args = [selector.as_str(), "--yes", &like];
-    let mut child = start(&sandbox, &args);
-    let patches = || proxy.seen().iter().filter(|seen| seen.method == "PATCH").count();
-    while patches() < 30 {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let mut child = start_and_hold(&sandbox, &proxy, &args);
     child.kill().unwrap();
     child.wait().unwrap();
+    proxy.release();
     let done = rotated(&spaces);
     assert!((1..120).contains(&done), "{done} were done");
     assert_eq!(pair(&spaces[0], "s0", "ghcr.io"), old(), "the one that is named is the last");
@@ -428,15 +432,16 @@ fn an_interrupted_rotation_prints_the_line_that_finishes_it() {
         let named = format!("--like={}/s7", spaces[1].name());
         let mut args = vec![selector.as_str(), "--yes"];
         args.extend(like.then_some(named.as_str()));
-        let child = start(&sandbox, &args);
-        while proxy.seen().iter().filter(|seen| seen.method == "PATCH").count() < 30 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let mut child = start_and_hold(&sandbox, &proxy, &args);
         let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-        let ended = child.wait_with_output().unwrap();
-        let stderr = String::from_utf8(ended.stderr).unwrap();
-        assert_eq!(ended.status.code(), Some(130), "{stderr}");
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut stderr = String::new();
+        said.read_line(&mut stderr).unwrap();
+        assert!(stderr.contains("waiting for what has begun"), "{stderr}");
+        proxy.release();
+        said.read_to_string(&mut stderr).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
         let line = stderr
             .lines()
             .find_map(|line| line.find("kubectl regcred rotate ").map(|at| &line[at..]))
@@ -466,18 +471,17 @@ fn an_entry_that_changes_after_the_plan_is_a_conflict_and_is_left() {
         let name = format!("s{number}");
         namespace.make_pull_secret(&name, &json!({"ghcr.io": login("robot", OLD)}));
         let proxy = FaultProxy::start(&cluster().kubeconfig());
-        // While the first try is on the way to nowhere, the entry changes.
-        proxy.inject(rule(Fault::Refuse, "PATCH", &format!("/secrets/{name}"), 2));
+        // While the change is on its way, the entry changes.
+        proxy.inject(rule(Fault::Hold, "PATCH", &format!("/secrets/{name}"), 1));
         let mut sandbox = Sandbox::new(cluster());
         sandbox.use_kubeconfig(&proxy.kubeconfig());
         let output = std::thread::scope(|scope| {
             let running = scope
                 .spawn(|| rotate(&sandbox, &[&name, "-n", namespace.name(), "--yes", "--any-credential"]));
-            while !proxy.seen().iter().any(|seen| seen.fault.is_some()) {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            proxy.wait_for_faults(1);
             let patch = json!({"stringData": {".dockerconfigjson": json!({"auths": change}).to_string()}});
             namespace.kubectl(["patch", "secret", &name, "-p", &patch.to_string()]).success();
+            proxy.release();
             running.join().unwrap()
         });
         if change["ghcr.io"] == login("robot", PASSWORD) {
@@ -496,17 +500,16 @@ fn an_immutable_secret_that_is_exchanged_after_the_plan_gets_no_successor() {
     let config = |password: &str| json!({"auths": {"ghcr.io": login("robot", password)}});
     namespace.make_secret("pull", &config(OLD), &immutable);
     let proxy = FaultProxy::start(&cluster().kubeconfig());
-    // The look whether the successor is there already takes a while.
-    proxy.inject(rule(Fault::Refuse, "GET", "/secrets/pull-", 3));
+    // While it looks whether the successor is there already, the old one is exchanged.
+    proxy.inject(rule(Fault::Hold, "GET", "/secrets/pull-", 1));
     let mut sandbox = Sandbox::new(cluster());
     sandbox.use_kubeconfig(&proxy.kubeconfig());
     let output = std::thread::scope(|scope| {
         let running = scope.spawn(|| rotate(&sandbox, &["-n", namespace.name(), "--yes", "--prune"]));
-        while !proxy.seen().iter().any(|seen| seen.fault.is_some()) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        proxy.wait_for_faults(1);
         namespace.kubectl(["delete", "secret", "pull"]).success();
         namespace.make_secret("pull", &config("guess"), &immutable);
+        proxy.release();
         running.join().unwrap()
     });
     output.assert_code(8).assert_stderr_contains("is another one now");

@@ -40,12 +40,14 @@ pub(super) fn rest(
         let is_named = choice.names(own_namespace, &holder.namespace, &holder.name);
         Some((!is_named, place))
     };
-    let likes = survey.groups.iter().filter(|group| group.is_in(chosen)).filter_map(|group: &Group| {
+    let is_left =
+        |group: &&Group| group.is_in(chosen) && group.holders.iter().any(|holder| place(&holder).is_some());
+    let likes = survey.groups.iter().filter(is_left).map(|group| {
         let left = group.holders.iter().filter(|holder| place(holder).is_some());
         let nameable = left.filter(|holder| holder.stands_for(chosen));
         nameable.min_by_key(place).map(Holder::reference)
     });
-    let likes: BTreeSet<_> = likes.collect();
-    // Where no Secret that is left holds one login alone, those named before still do: they are changed last.
-    if likes.is_empty() { Some(command_line.again("", &[])) } else { Some(like(command_line, &likes)) }
+    // Where none that is left holds this login alone, one that was named does: those are changed last.
+    let likes = likes.collect::<Option<BTreeSet<_>>>();
+    Some(likes.map_or_else(|| command_line.again("", &[]), |likes| like(command_line, &likes)))
 }

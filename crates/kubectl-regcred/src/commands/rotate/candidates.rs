@@ -1,6 +1,7 @@
 //! The Secrets that a rotation may be about, and the logins that their entries hold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::Secret;
@@ -60,7 +61,7 @@ pub(super) struct Holder {
     pub(super) name: String,
     pub(super) created_at: Option<DateTime<Utc>>,
     /// Everything that it holds for the registries of the rotation.
-    pub(super) logins: Logins,
+    pub(super) logins: Arc<Logins>,
 }
 
 /// An entry without a login.
@@ -79,7 +80,7 @@ impl Survey {
             let (namespace, name) = id(&candidate.secret);
             let created_at = candidate.secret.metadata.creation_timestamp.as_ref();
             let created_at = created_at.and_then(|at| DateTime::from_timestamp(at.0.as_second(), 0));
-            let logins = rotation::logins(candidate.entries());
+            let logins = Arc::new(rotation::logins(candidate.entries()));
             for (registry, login) in logins.iter().flat_map(|(registry, logins)| {
                 logins.iter().map(move |login| (registry.clone(), login.clone()))
             }) {
@@ -87,7 +88,8 @@ impl Survey {
                     namespace: namespace.to_owned(),
                     name: name.to_owned(),
                     created_at,
-                    logins: logins.clone(),
+                    // Shared, because one Secret can be in as many groups as it has entries.
+                    logins: Arc::clone(&logins),
                 });
             }
             let empty = candidate.entries().iter().filter(|entry| entry.held == Held::Nothing);

@@ -225,8 +225,9 @@ impl Item {
 
 /// Whose login is replaced by whose: `: "ghcr.io": bob → robot`.
 pub(super) fn whose(step: &Step, credentials: &BTreeMap<String, Credential>) -> String {
+    let chosen: BTreeMap<_, _> = step.chosen.iter().map(|chosen| (&chosen.key, chosen)).collect();
     let whose = step.entries().iter().filter_map(|EntryChange { key, .. }| {
-        let Chosen { registry, present, .. } = step.chosen.iter().find(|chosen| chosen.key == *key)?;
+        let Chosen { registry, present, .. } = chosen.get(key)?;
         let new = credentials.get(registry)?;
         let shown = shown_key(key);
         if *present == PresentLogin::from(new) {
