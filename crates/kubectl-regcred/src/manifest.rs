@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use regcred_core::json::{Json, Kind, names_field};
-use regcred_core::kubelet::Stored;
+use regcred_core::stored::{KEY, LAST_APPLIED, LEGACY_KEY, LEGACY_TYPE, OPAQUE, Stored, TYPE};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -40,17 +40,12 @@ pub(crate) struct SecretData {
 impl SecretData {
     /// What the kubelet would look at.
     pub(crate) fn stored(&self) -> Stored<'_> {
-        let data = |key: &str| self.data.get(key).map(|data| data.as_slice());
-        Stored {
-            kind: &self.kind,
-            docker_config_json: data(".dockerconfigjson"),
-            dockercfg: data(".dockercfg"),
-        }
+        Stored::new(&self.kind, |key| self.data.get(key).map(|data| data.as_slice()))
     }
 
     /// What `kubectl apply` noted of it, which may hold its data.
     pub(crate) fn last_applied(&self) -> Option<&str> {
-        self.annotations.get("kubectl.kubernetes.io/last-applied-configuration").map(String::as_str)
+        self.annotations.get(LAST_APPLIED).map(String::as_str)
     }
 }
 
@@ -129,11 +124,7 @@ fn bare_config(json: &Json) -> Option<SecretData> {
     let fields = ["auths", "credsstore", "credhelpers", "httpheaders"];
     let is_config = names.iter().any(|name| fields.iter().any(|field| names_field(name, field)));
     let is_map = !names.is_empty() && json.root().members().all(|(_, value)| value.kind() == Kind::Object);
-    let (kind, key) = if is_map && !is_config {
-        ("kubernetes.io/dockercfg", ".dockercfg")
-    } else {
-        ("kubernetes.io/dockerconfigjson", ".dockerconfigjson")
-    };
+    let (kind, key) = if is_map && !is_config { (LEGACY_TYPE, LEGACY_KEY) } else { (TYPE, KEY) };
     Some(SecretData {
         namespace: None,
         name: None,
@@ -191,7 +182,7 @@ fn secret(manifest: &Value) -> Result<SecretData, String> {
     Ok(SecretData {
         namespace: text(&metadata["namespace"]),
         name: text(&metadata["name"]),
-        kind: text(&manifest["type"]).unwrap_or_else(|| "Opaque".to_owned()),
+        kind: text(&manifest["type"]).unwrap_or_else(|| OPAQUE.to_owned()),
         data,
         annotations: strings(&metadata["annotations"], "annotation")?,
         labels: strings(&metadata["labels"], "label")?,

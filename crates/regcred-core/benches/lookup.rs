@@ -14,7 +14,8 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use regcred_core::credential::{Credential, SecretString};
 use regcred_core::docker_config::{DockerConfig, Form};
 use regcred_core::image::ImageReference;
-use regcred_core::kubelet::{Referenced, Stored, lookup};
+use regcred_core::kubelet::{Referenced, lookup};
+use regcred_core::stored::Stored;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();

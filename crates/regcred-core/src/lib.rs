@@ -18,3 +18,4 @@ pub mod plan;
 pub mod pull_secret;
 pub mod rotation;
 pub mod server;
+pub mod stored;

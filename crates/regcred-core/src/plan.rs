@@ -10,19 +10,12 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use zeroize::Zeroizing;
 
 use crate::credential::{Credential, Login, expiry};
-use crate::docker_config::{DockerConfig, DockerConfigError, Form, PresentLogin};
-use crate::kubelet::Stored;
+use crate::docker_config::{DockerConfig, DockerConfigError, PresentLogin};
 use crate::kubelet::index::IndexKey;
 use crate::lint::holds_data;
 use crate::pull_secret::MAX_DATA_BYTES;
 use crate::server::{pull_secret_key, same_registry, shown_key};
-
-/// The annotation that says when the credential expires, RFC 3339 in UTC.
-pub const EXPIRES_AT: &str = "kubectl-regcred/expires-at";
-/// The annotation that says when credentials were last changed, RFC 3339 in UTC.
-pub const ROTATED_AT: &str = "kubectl-regcred/rotated-at";
-/// The annotation in which `kubectl apply` keeps what was applied, passwords included.
-pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+use crate::stored::{ConfigText, EXPIRES_AT, LAST_APPLIED, NoConfig, ROTATED_AT, Stored};
 
 /// A pull secret as the cluster holds it.
 #[derive(Clone, Copy)]
@@ -159,9 +152,18 @@ pub enum Refusal {
     TooLarge(usize),
 }
 
+impl From<NoConfig<'_>> for Refusal {
+    fn from(why: NoConfig<'_>) -> Self {
+        match why {
+            NoConfig::Type(kind) => Self::NotForPulling(kind.to_owned()),
+            NoConfig::Empty(key) => Self::NoDockerConfig(key),
+        }
+    }
+}
+
 /// What has to be done to the Secret.
 pub fn plan(observed: &Observed<'_>, intent: &Intent<'_>, terms: &Terms) -> Result<Plan, Refusal> {
-    let (data_key, text, form) = docker_config(&observed.stored)?;
+    let ConfigText { key: data_key, text, form } = observed.stored.docker_config()?;
     let mut config = DockerConfig::parse(text, form)?;
     let entries = edit(&mut config, intent)?;
     let is_edited = !entries.is_empty();
@@ -198,17 +200,6 @@ pub fn is_noted(annotations: &BTreeMap<String, String>) -> bool {
 /// A time as the annotations write it.
 pub fn timestamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-/// The docker config in a Secret: the key of its data, its text and its form.
-pub(crate) fn docker_config<'a>(stored: &Stored<'a>) -> Result<(&'static str, &'a [u8], Form), Refusal> {
-    let (key, text, form) = match stored.kind {
-        "kubernetes.io/dockerconfigjson" => (".dockerconfigjson", stored.docker_config_json, Form::Config),
-        "kubernetes.io/dockercfg" => (".dockercfg", stored.dockercfg, Form::Dockercfg),
-        other => return Err(Refusal::NotForPulling(other.to_owned())),
-    };
-    let text = text.filter(|text| !text.is_empty()).ok_or(Refusal::NoDockerConfig(key))?;
-    Ok((key, text, form))
 }
 
 /// Edits the entries and returns what was done.

@@ -13,15 +13,10 @@ use zeroize::Zeroizing;
 use crate::credential::Credential;
 use crate::docker_config::kubectl_text;
 use crate::json::{Json, JsonError, Kind, write_string};
+use crate::stored::{KEY, TYPE};
 
 /// The most bytes that all the data of a Secret may have together (Kubernetes `core/v1`, `MaxSecretSize`).
 pub const MAX_DATA_BYTES: usize = 1024 * 1024;
-
-/// The `type` of a pull secret that this tool makes.
-pub const TYPE: &str = "kubernetes.io/dockerconfigjson";
-
-/// The key of its data that holds the docker config.
-pub const DATA_KEY: &str = ".dockerconfigjson";
 
 /// The digits of a hash suffix: letters and digits that can't spell words.
 const HASH_ALPHABET: &[u8; 16] = b"gh2k456789mbcdtf";
@@ -43,7 +38,7 @@ pub struct PullSecret {
     pub name: String,
     /// Its namespace, if one was named.
     pub namespace: Option<String>,
-    /// Its data, as bytes; always with [`DATA_KEY`].
+    /// Its data, as bytes; always with [`KEY`].
     data: BTreeMap<String, Zeroizing<Vec<u8>>>,
     /// Whether its data is frozen; `None` leaves the field out.
     pub immutable: Option<bool>,
@@ -56,13 +51,13 @@ pub struct PullSecret {
 /// Why data cannot make a pull secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PullSecretError {
-    /// Nothing under [`DATA_KEY`].
-    #[error("nothing is put under the key `{DATA_KEY}`, where the kubelet looks")]
+    /// Nothing under [`KEY`].
+    #[error("nothing is put under the key `{KEY}`, where the kubelet looks")]
     NoDockerConfig,
-    /// Not JSON under [`DATA_KEY`].
+    /// Not JSON under [`KEY`].
     #[error("not valid JSON: {0}")]
     NotJson(#[from] JsonError),
-    /// JSON under [`DATA_KEY`], but no object.
+    /// JSON under [`KEY`], but no object.
     #[error("a docker config must be a JSON object")]
     NotAnObject,
     /// More than [`MAX_DATA_BYTES`].
@@ -79,7 +74,7 @@ impl PullSecret {
     ) -> Result<Self, PullSecretError> {
         let entries: Vec<_> =
             credentials.iter().map(|(key, credential)| (key.as_str(), credential)).collect();
-        Self::from_data(name, [(DATA_KEY.to_owned(), kubectl_text(&entries))].into())
+        Self::from_data(name, [(KEY.to_owned(), kubectl_text(&entries))].into())
     }
 
     /// A pull secret with this data, which is kept to the byte.
@@ -87,7 +82,7 @@ impl PullSecret {
         name: &str,
         data: BTreeMap<String, Zeroizing<Vec<u8>>>,
     ) -> Result<Self, PullSecretError> {
-        let config = data.get(DATA_KEY).ok_or(PullSecretError::NoDockerConfig)?;
+        let config = data.get(KEY).ok_or(PullSecretError::NoDockerConfig)?;
         if Json::parse(config.to_vec())?.root().kind() != Kind::Object {
             return Err(PullSecretError::NotAnObject);
         }
@@ -112,7 +107,7 @@ impl PullSecret {
 
     /// The docker config, as it will be stored.
     pub fn docker_config_text(&self) -> &[u8] {
-        self.data.get(DATA_KEY).map_or(&[], |text| text)
+        self.data.get(KEY).map_or(&[], |text| text)
     }
 
     /// The suffix that `kubectl create … --append-hash` gives such a Secret, without its dash: it changes
@@ -199,12 +194,12 @@ mod tests {
         let from = |key: &str, text: &[u8]| {
             PullSecret::from_data("s", [(key.to_owned(), Zeroizing::new(text.to_vec()))].into())
         };
-        assert!(from(DATA_KEY, b"{}").is_ok());
+        assert!(from(KEY, b"{}").is_ok());
         assert_eq!(from("other", b"{}"), Err(PullSecretError::NoDockerConfig));
-        assert_eq!(from(DATA_KEY, b"[]"), Err(PullSecretError::NotAnObject));
-        assert!(matches!(from(DATA_KEY, b"hello"), Err(PullSecretError::NotJson(_))));
+        assert_eq!(from(KEY, b"[]"), Err(PullSecretError::NotAnObject));
+        assert!(matches!(from(KEY, b"hello"), Err(PullSecretError::NotJson(_))));
         let large = format!("{{\"x\":\"{}\"}}", "y".repeat(MAX_DATA_BYTES));
-        assert_eq!(from(DATA_KEY, large.as_bytes()), Err(PullSecretError::TooLarge(MAX_DATA_BYTES + 8)));
+        assert_eq!(from(KEY, large.as_bytes()), Err(PullSecretError::TooLarge(MAX_DATA_BYTES + 8)));
     }
 
     #[test]
@@ -221,8 +216,7 @@ mod tests {
     #[test]
     fn a_hash_suffix_is_told_from_a_name() {
         let mut secret =
-            PullSecret::from_data("a-b", [(DATA_KEY.to_owned(), Zeroizing::new(b"{}".to_vec()))].into())
-                .unwrap();
+            PullSecret::from_data("a-b", [(KEY.to_owned(), Zeroizing::new(b"{}".to_vec()))].into()).unwrap();
         secret.name = format!("a-b-{}", secret.hash_suffix());
         assert_eq!(without_hash_suffix(&secret.name), "a-b");
         for whole in ["a-b", "regcred", "a-registries", "-gh2k456789", "a-gh2k4567890"] {
@@ -236,6 +230,6 @@ mod tests {
             PullSecret::from_credentials("s", &[("r".to_owned(), credential("u", "hunter2", None))].into())
                 .unwrap();
         let shown = format!("{secret:?}");
-        assert!(!shown.contains("hunter2") && shown.contains(DATA_KEY), "{shown}");
+        assert!(!shown.contains("hunter2") && shown.contains(KEY), "{shown}");
     }
 }

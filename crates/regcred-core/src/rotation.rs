@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::credential::Credential;
 use crate::docker_config::{DockerConfig, PresentLogin};
-use crate::kubelet::Stored;
-use crate::plan::{Chosen, Refusal, docker_config};
+use crate::plan::{Chosen, Refusal};
 use crate::server::same_registry;
+use crate::stored::{ConfigText, Stored};
 
 /// An entry for one of the registries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn find(
     credentials: &BTreeMap<String, Credential>,
     username: Option<&str>,
 ) -> Result<Vec<Found>, Refusal> {
-    let (_, text, form) = docker_config(stored)?;
+    let ConfigText { text, form, .. } = stored.docker_config()?;
     let config = DockerConfig::parse(text, form)?;
     let mut found = Vec::new();
     for entry in config.entries() {

@@ -3,9 +3,8 @@
 #![cfg(test)]
 
 use regcred_core::image::ImageReference;
-use regcred_core::kubelet::{
-    Fatal, FatalProblem, Ignored, Lookup, MissReason, Referenced, Stored, Tier, lookup,
-};
+use regcred_core::kubelet::{Fatal, FatalProblem, Ignored, Lookup, MissReason, Referenced, Tier, lookup};
+use regcred_core::stored::Stored;
 use serde_json::Value;
 
 const CONFIG: &str = "kubernetes.io/dockerconfigjson";

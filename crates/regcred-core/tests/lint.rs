@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use regcred_core::image::ImageReference;
-use regcred_core::kubelet::{Referenced, Stored, lookup};
+use regcred_core::kubelet::{Referenced, lookup};
 use regcred_core::lint::{Finding, Level, Problem, Subject, lint};
+use regcred_core::stored::Stored;
 
 const CONFIG: &str = "kubernetes.io/dockerconfigjson";
 

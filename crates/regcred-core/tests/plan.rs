@@ -8,13 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use regcred_core::credential::{Credential, SecretString};
-use regcred_core::kubelet::Stored;
-use regcred_core::plan::{
-    Change, Chosen, EXPIRES_AT, EntryChangeKind, Intent, LAST_APPLIED, Observed, Plan, ROTATED_AT, Refusal,
-    Terms, plan,
-};
+use regcred_core::plan::{Change, Chosen, EntryChangeKind, Intent, Observed, Plan, Refusal, Terms, plan};
 use regcred_core::pull_secret::MAX_DATA_BYTES;
 use regcred_core::rotation::{chosen, find, logins};
+use regcred_core::stored::{EXPIRES_AT, LAST_APPLIED, ROTATED_AT, Stored};
 
 const NOW: DateTime<Utc> = DateTime::from_timestamp(1_900_000_000, 0).unwrap();
 const NOW_TEXT: &str = "2030-03-17T17:46:40Z";

@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use regcred_core::credential::{Credential, SecretString};
 use regcred_core::docker_config::PresentKind;
-use regcred_core::kubelet::Stored;
 use regcred_core::rotation::{Found, Held, Logins, Wanted, choose, chosen, find, logins};
+use regcred_core::stored::Stored;
 
 const ALONE: Wanted = Wanted::TheOnly { in_several_namespaces: false };
 const EVERYWHERE: Wanted = Wanted::TheOnly { in_several_namespaces: true };

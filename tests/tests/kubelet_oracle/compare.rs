@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use regcred_core::image::ImageReference;
 use regcred_core::json::lossy;
 use regcred_core::kubelet::{self, Lookup, MissReason, Referenced, Tier};
+use regcred_core::stored::Stored;
 use regcred_tests::oracle::{Answer, Case, Image};
 
 /// Which of the kubelet's oddities a case has met, to see that all are met.
@@ -44,7 +45,7 @@ fn compare_answers(case: &Case, theirs: &Answer) -> Result<Traits, String> {
 fn referenced(secret: &regcred_tests::oracle::Secret) -> Referenced<'_> {
     Referenced {
         name: &secret.name,
-        stored: secret.stored.as_ref().map(|stored| kubelet::Stored {
+        stored: secret.stored.as_ref().map(|stored| Stored {
             kind: &stored.kind,
             docker_config_json: stored.docker_config_json.as_deref(),
             dockercfg: stored.dockercfg.as_deref(),

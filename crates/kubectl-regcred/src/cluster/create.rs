@@ -10,7 +10,8 @@ use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
 use regcred_core::credential::{Login, encode_auth};
 use regcred_core::docker_config::{DockerConfig, Form};
-use regcred_core::pull_secret::{PullSecret, TYPE};
+use regcred_core::pull_secret::PullSecret;
+use regcred_core::stored::TYPE;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectM
 use kube::api::GetParams;
 use kube::core::Request;
 use regcred_core::metadata::{check_name, check_namespace};
+use regcred_core::stored::{KEYS, LEGACY_TYPE, OPAQUE, PULL_TYPES, TYPE};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -24,13 +25,9 @@ use crate::manifest::SecretData;
 pub(super) const SECRETS: Resource =
     Resource { api: "api/v1", plural: "secrets", singular: "secret", page: 1000 };
 
-/// The types that the kubelet looks into.
-pub(crate) const PULL_TYPES: &[&str] = &["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
-
 /// The types of Secret that can hold a docker config. `Opaque` ones do when somebody forgot the type; other types
 /// don't, and can be large (Helm's releases) or many (tokens).
-pub(crate) const ALL_TYPES: &[&str] =
-    &["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg", "Opaque"];
+pub(crate) const ALL_TYPES: &[&str] = &[TYPE, LEGACY_TYPE, OPAQUE];
 
 /// Which Secrets to read.
 #[derive(Clone, Copy)]
@@ -151,8 +148,7 @@ pub(crate) async fn secret(
 }
 
 fn is_for_pulling(secret: &SecretData) -> bool {
-    secret.kind != "Opaque"
-        || [".dockerconfigjson", ".dockercfg"].iter().any(|key| secret.data.contains_key(*key))
+    secret.kind != OPAQUE || KEYS.iter().any(|key| secret.data.contains_key(*key))
 }
 
 /// All that is read of a Secret whose type is known.

@@ -31,8 +31,7 @@ pub(crate) use connect::{Connection, connect};
 pub(crate) use failing_pulls::{FailingPull, failing_pulls};
 pub(crate) use kubeconfig::listed;
 pub(crate) use list::{
-    ALL_TYPES, PULL_TYPES, Scope, pull_secret_names, pull_secrets, pull_secrets_if_allowed, secret,
-    secret_type,
+    ALL_TYPES, Scope, pull_secret_names, pull_secrets, pull_secrets_if_allowed, secret, secret_type,
 };
 pub(crate) use namespaces::with_labels as namespaces_with_labels;
 

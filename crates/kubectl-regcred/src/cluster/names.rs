@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use kube::Api;
 use kube::api::ListParams;
 use regcred_core::metadata::check_namespace;
+use regcred_core::stored::{LEGACY_TYPE, TYPE};
 
 use super::Connection;
 use super::failure::Operation;
@@ -27,8 +28,8 @@ pub(crate) async fn pull_secrets(connection: &Connection, namespace: &str) -> Re
     check_namespace(namespace).map_err(|error| Failure::usage(error.to_string()))?;
     let api: Api<Secret> = Api::namespaced(connection.client.clone(), namespace);
     let of = |kind| names(connection, &api, ("secrets", "secret"), Some(namespace), Some(kind));
-    let types = ("type=kubernetes.io/dockerconfigjson", "type=kubernetes.io/dockercfg");
-    let (mut found, older) = try_join(of(types.0), of(types.1)).await?;
+    let types = [TYPE, LEGACY_TYPE].map(|kind| format!("type={kind}"));
+    let (mut found, older) = try_join(of(&types[0]), of(&types[1])).await?;
     found.extend(older);
     found.sort();
     Ok(found)

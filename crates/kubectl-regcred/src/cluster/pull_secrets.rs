@@ -7,16 +7,16 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use regcred_core::kubelet::Stored;
 use regcred_core::metadata::{check_name, check_namespace};
 use regcred_core::plan::{Change, EntryChange, Intent, Observed, Plan, Refusal, Terms, plan};
+use regcred_core::stored::{MANAGED_BY, MANAGER, PULL_TYPES, Stored};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::change::{Changed, Target, change};
 use super::create::without_data;
 use super::failure::Operation;
-use super::list::{PULL_TYPES, SECRETS};
+use super::list::SECRETS;
 use super::pages::{self, ListError, Selection};
 use super::{ChangeOptions, Connection, owner};
 use crate::failure::{Failure, exit};
@@ -101,13 +101,9 @@ pub(crate) struct Forbidden(pub(crate) Failure);
 
 /// What the rules look at in a Secret.
 pub(crate) fn stored(secret: &Secret) -> Stored<'_> {
-    let data =
-        |key: &str| secret.data.as_ref().and_then(|data| data.get(key)).map(|value| value.0.as_slice());
-    Stored {
-        kind: secret.type_.as_deref().unwrap_or_default(),
-        docker_config_json: data(".dockerconfigjson"),
-        dockercfg: data(".dockercfg"),
-    }
+    Stored::new(secret.type_.as_deref().unwrap_or_default(), |key| {
+        secret.data.as_ref().and_then(|data| data.get(key)).map(|value| value.0.as_slice())
+    })
 }
 
 /// Drops the fields' managers if all that they say is that nobody else manages the data: half of a small Secret.
@@ -211,9 +207,7 @@ impl Obstacle {
 
 fn is_ours(secret: &Secret) -> bool {
     let labels = secret.metadata.labels.as_ref();
-    labels
-        .and_then(|labels| labels.get("app.kubernetes.io/managed-by"))
-        .is_some_and(|by| by == "kubectl-regcred")
+    labels.and_then(|labels| labels.get(MANAGED_BY)).is_some_and(|by| by == MANAGER)
 }
 
 /// The merge patch that makes the change.

@@ -5,8 +5,9 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DeleteParams, Preconditions};
 use regcred_core::metadata::check_name;
-use regcred_core::plan::{EntryChange, LAST_APPLIED, Plan, Refusal};
-use regcred_core::pull_secret::{PullSecret, TYPE, without_hash_suffix};
+use regcred_core::plan::{EntryChange, Plan, Refusal};
+use regcred_core::pull_secret::{PullSecret, without_hash_suffix};
+use regcred_core::stored::{LAST_APPLIED, TYPE};
 use zeroize::Zeroizing;
 
 use super::attach::{self, Rename};

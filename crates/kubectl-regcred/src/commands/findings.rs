@@ -1,8 +1,8 @@
 //! Telling on stderr what is wrong with a pull secret that is written.
 
 use chrono::{DateTime, Utc};
-use regcred_core::kubelet::Stored;
 use regcred_core::lint::{Finding, Level, Subject, lint};
+use regcred_core::stored::Stored;
 
 use crate::output;
 

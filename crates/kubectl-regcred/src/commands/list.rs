@@ -7,11 +7,12 @@ mod table;
 use clap::{Args, ValueEnum};
 use futures_util::future::try_join;
 use regcred_core::metadata::check_name;
+use regcred_core::stored::PULL_TYPES;
 use serde::Serialize;
 
 use crate::cli::ClusterArgs;
 use crate::cluster::consumers::{Consumers, Kind};
-use crate::cluster::{self, Connection, PULL_TYPES, Scope};
+use crate::cluster::{self, Connection, Scope};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output::{self, table::Look};

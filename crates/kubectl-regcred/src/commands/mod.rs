@@ -19,6 +19,8 @@ pub(crate) mod version;
 
 use std::collections::BTreeMap;
 
+use regcred_core::stored::{MANAGED_BY, MANAGER};
+
 use crate::cli::{Cli, Command};
 use crate::command_line::CommandLine;
 use crate::environment::Environment;
@@ -44,7 +46,7 @@ pub(crate) fn run(cli: Cli, command_line: &CommandLine, environment: &Environmen
 
 /// The labels of what we make.
 fn own_labels() -> BTreeMap<String, String> {
-    [("app.kubernetes.io/managed-by".to_owned(), "kubectl-regcred".to_owned())].into()
+    [(MANAGED_BY.to_owned(), MANAGER.to_owned())].into()
 }
 
 /// Runs what has to wait for servers and helpers.

@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1::Secret;
 use regcred_core::credential::Credential;
 use regcred_core::docker_config::{DockerConfig, Form};
 use regcred_core::metadata::check_name;
-use regcred_core::plan::{EXPIRES_AT, EntryChange, EntryChangeKind, Intent, Plan, first_expiry, timestamp};
+use regcred_core::plan::{EntryChange, EntryChangeKind, Intent, Plan, first_expiry, timestamp};
 use regcred_core::pull_secret::PullSecret;
+use regcred_core::stored::{COPIED_FROM, EXPIRES_AT};
 
 use super::findings;
 use super::flags::{ChangeArgs, DryRun, ExpiryArgs, Format, one_name};
@@ -19,7 +20,7 @@ use crate::cluster::{self, Changed, Connection};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
 use crate::output;
-use crate::source::{COPIED_FROM, SourceArgs, gather};
+use crate::source::{SourceArgs, gather};
 
 const EXAMPLES: &str = "\
 Examples:

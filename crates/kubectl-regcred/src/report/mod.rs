@@ -13,6 +13,7 @@ use regcred_core::credential::{Login, SecretString, expiry};
 use regcred_core::docker_config::{DockerConfig, Form};
 use regcred_core::lint::{self, Level, Subject};
 use regcred_core::server::shown_key;
+use regcred_core::stored::{EXPIRES_AT, MANAGED_BY, NoConfig, ROTATED_AT};
 use serde::{Serialize, Serializer};
 
 use crate::manifest::SecretData;
@@ -21,13 +22,6 @@ pub(crate) use used_by::UsedBy;
 
 /// The version of every object that commands print.
 pub(crate) const API_VERSION: &str = "regcred/v1";
-
-/// When a person said that the credential expires.
-pub(crate) const EXPIRES_AT: &str = "kubectl-regcred/expires-at";
-/// When the credential was last replaced.
-const ROTATED_AT: &str = "kubectl-regcred/rotated-at";
-/// Who made the object, as Kubernetes recommends to say it.
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// A pull secret.
 #[derive(Clone, Debug, Serialize)]
@@ -147,9 +141,11 @@ impl From<lint::Finding> for Finding {
 /// The docker config in a Secret, if it has one that can be read; a finding says why not.
 pub(crate) fn docker_config(secret: &SecretData) -> Option<DockerConfig> {
     let stored = secret.stored();
-    let (text, form) = match stored.kind {
-        "kubernetes.io/dockercfg" => (stored.dockercfg?, Form::Dockercfg),
-        _ => (stored.docker_config_json?, Form::Config),
+    let (text, form) = match stored.docker_config() {
+        Ok(config) => (config.text, config.form),
+        // Somebody forgot the type.
+        Err(NoConfig::Type(_)) => (stored.docker_config_json?, Form::Config),
+        Err(NoConfig::Empty(_)) => return None,
     };
     DockerConfig::parse(text, form).ok()
 }

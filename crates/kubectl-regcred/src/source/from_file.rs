@@ -5,7 +5,8 @@ use std::path::Path;
 
 use regcred_core::json::{Json, Kind};
 use regcred_core::metadata::check_data_key;
-use regcred_core::pull_secret::{DATA_KEY, PullSecretError};
+use regcred_core::pull_secret::PullSecretError;
+use regcred_core::stored::KEY;
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, exit};
@@ -16,14 +17,14 @@ pub(super) fn gather(sources: &[String]) -> Result<BTreeMap<String, Zeroizing<Ve
     for source in sources {
         let (key, path) = split(source)?;
         let text = file::read(Path::new(path))?;
-        if key == DATA_KEY {
+        if key == KEY {
             check_docker_config(path, &text)?;
         }
         if data.insert(key.to_owned(), text).is_some() {
             return Err(Failure::usage(format!("--from-file gives the key {key:?} twice")));
         }
     }
-    if !data.contains_key(DATA_KEY) {
+    if !data.contains_key(KEY) {
         return Err(Failure::usage(format!("--from-file: {}", PullSecretError::NoDockerConfig))
             .hint("leave the key out: `--from-file PATH`"));
     }
@@ -32,7 +33,7 @@ pub(super) fn gather(sources: &[String]) -> Result<BTreeMap<String, Zeroizing<Ve
 
 /// `KEY=PATH`, or `PATH` for the key that the kubelet reads.
 fn split(source: &str) -> Result<(&str, &str), Failure> {
-    let (key, path) = source.split_once('=').unwrap_or((DATA_KEY, source));
+    let (key, path) = source.split_once('=').unwrap_or((KEY, source));
     if path.is_empty() || path.contains('=') {
         return Err(Failure::usage(format!("--from-file {source:?} is neither PATH nor KEY=PATH")));
     }

@@ -77,9 +77,6 @@ pub(crate) struct SourceArgs {
     helper_timeout: Duration,
 }
 
-/// The annotation that names the Secret that one was copied from.
-pub(crate) const COPIED_FROM: &str = "kubectl-regcred/copied-from";
-
 /// What a source gave.
 pub(crate) struct Sourced {
     /// What goes into the Secret.

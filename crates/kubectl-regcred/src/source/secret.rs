@@ -1,6 +1,7 @@
 //! `--from-secret [NAMESPACE/]NAME`: credentials that a pull secret of a cluster holds.
 
-use regcred_core::docker_config::{DockerConfig, Form};
+use regcred_core::docker_config::DockerConfig;
+use regcred_core::stored::{ConfigText, TYPE};
 
 use super::select::Holder;
 use crate::cli::ClusterArgs;
@@ -28,16 +29,10 @@ pub(super) async fn holder(
     let connection = cluster::connect(&from, environment).await?;
     let namespace = namespace.unwrap_or(&connection.namespace);
     let secret = cluster::secret(&connection, namespace, name).await?;
-    let stored = secret.stored();
-    let (text, form) = match secret.kind.as_str() {
-        "kubernetes.io/dockerconfigjson" => (stored.docker_config_json, Form::Config),
-        "kubernetes.io/dockercfg" => (stored.dockercfg, Form::Dockercfg),
-        _ => (None, Form::Config),
-    };
     let title = format!("secret/{name} in namespace {namespace:?}");
-    let text = text.ok_or_else(|| {
-        Failure::new(exit::FAILED, format!("{title} holds no docker config; its type is {:?}", secret.kind))
-            .hint("name a Secret of type kubernetes.io/dockerconfigjson")
+    let ConfigText { text, form, .. } = secret.stored().docker_config().map_err(|why| {
+        Failure::new(exit::FAILED, format!("{title} holds no docker config; {why}"))
+            .hint(format!("name a Secret of type {TYPE} that holds one"))
     })?;
     let config = DockerConfig::parse(text, form)
         .map_err(|error| Failure::new(exit::FAILED, format!("{title} holds no docker config: {error}")))?;

@@ -8,7 +8,8 @@ use libfuzzer_sys::fuzz_target;
 use regcred_core::credential::Login;
 use regcred_core::docker_config::{DockerConfig, Form};
 use regcred_core::image::ImageReference;
-use regcred_core::kubelet::{Fatal, Lookup, MissReason, Referenced, Stored, lookup};
+use regcred_core::kubelet::{Fatal, Lookup, MissReason, Referenced, lookup};
+use regcred_core::stored::Stored;
 use regcred_core::lint::{Finding, Level, Problem, Subject, lint};
 use regcred_core_fuzz::{all_members, counting};
 

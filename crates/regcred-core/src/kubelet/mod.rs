@@ -14,9 +14,9 @@ mod reach;
 use std::collections::BTreeMap;
 
 use crate::credential::Credential;
-use crate::docker_config::Form;
 use crate::image::ImageReference;
 use crate::json::lossy;
+use crate::stored::{ConfigText, NoConfig, Stored};
 use decode::Entry;
 use index::IndexKey;
 pub use reach::reach;
@@ -28,17 +28,6 @@ pub struct Referenced<'a> {
     pub name: &'a str,
     /// What is there under that name.
     pub stored: Option<Stored<'a>>,
-}
-
-/// The parts of a Secret that the kubelet looks at.
-#[derive(Clone, Copy)]
-pub struct Stored<'a> {
-    /// Its `type`.
-    pub kind: &'a str,
-    /// Its data under `.dockerconfigjson`.
-    pub docker_config_json: Option<&'a [u8]>,
-    /// Its data under `.dockercfg`.
-    pub dockercfg: Option<&'a [u8]>,
 }
 
 /// What the kubelet makes of a pod's pull secrets for one image.
@@ -230,7 +219,7 @@ pub fn lookup(secrets: &[Referenced<'_>], image: &ImageReference) -> Result<Look
     for (secret, referenced) in secrets.iter().enumerate() {
         match docker_config_of(referenced) {
             Err(ignored) => result.ignored.push((secret, ignored)),
-            Ok((text, form)) => keyring.add(secret, decode::decode(secret, text, form)?),
+            Ok(config) => keyring.add(secret, decode::decode(secret, config.text, config.form)?),
         }
     }
     result.missed = keyring.unparsable;
@@ -256,15 +245,13 @@ pub fn lookup(secrets: &[Referenced<'_>], image: &ImageReference) -> Result<Look
     Ok(result)
 }
 
-/// The docker config in a Secret and its form, or why the kubelet finds none.
-fn docker_config_of<'a>(referenced: &Referenced<'a>) -> Result<(&'a [u8], Form), Ignored> {
+/// The docker config in a Secret, or why the kubelet finds none.
+fn docker_config_of<'a>(referenced: &Referenced<'a>) -> Result<ConfigText<'a>, Ignored> {
     let stored = referenced.stored.ok_or(Ignored::Missing)?;
-    let (data, form, key) = match stored.kind {
-        "kubernetes.io/dockerconfigjson" => (stored.docker_config_json, Form::Config, ".dockerconfigjson"),
-        "kubernetes.io/dockercfg" => (stored.dockercfg, Form::Dockercfg, ".dockercfg"),
-        other => return Err(Ignored::Type(other.to_owned())),
-    };
-    data.filter(|data| !data.is_empty()).map(|data| (data, form)).ok_or(Ignored::Empty(key))
+    stored.docker_config().map_err(|why| match why {
+        NoConfig::Type(kind) => Ignored::Type(kind.to_owned()),
+        NoConfig::Empty(key) => Ignored::Empty(key),
+    })
 }
 
 /// Whether the credentials under an index key serve Docker Hub when no key matches.

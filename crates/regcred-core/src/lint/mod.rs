@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 
 use crate::docker_config::Form;
 use crate::json::{Json, Kind};
-use crate::kubelet::Stored;
 use crate::kubelet::decode::decode_all;
 use crate::server::shown_key;
+use crate::stored::{ConfigText, KEY, KEYS, LEGACY_KEY, NoConfig, Stored};
 pub use problem::{Flaw, Level, Problem};
 
 /// One thing that is wrong.
@@ -29,7 +29,7 @@ pub struct Finding {
 pub struct Subject<'a> {
     /// Its type and data.
     pub stored: Stored<'a>,
-    /// The value of its annotation `kubectl.kubernetes.io/last-applied-configuration`, if it has one.
+    /// The value of its annotation [`LAST_APPLIED`](crate::stored::LAST_APPLIED), if it has one.
     pub last_applied: Option<&'a str>,
     /// The time, for tokens that expire.
     pub now: DateTime<Utc>,
@@ -72,25 +72,18 @@ enum Looked<'a> {
 
 /// The docker config that the kubelet would read, or why it reads none.
 fn docker_config<'a>(stored: &Stored<'a>) -> Looked<'a> {
-    let (json, legacy) = (stored.docker_config_json, stored.dockercfg);
-    let (own, other, form, key, other_key) = match stored.kind {
-        "kubernetes.io/dockerconfigjson" => (json, legacy, Form::Config, ".dockerconfigjson", ".dockercfg"),
-        "kubernetes.io/dockercfg" => (legacy, json, Form::Dockercfg, ".dockercfg", ".dockerconfigjson"),
-        other => {
-            let key = match (json, legacy) {
-                (Some(_), _) => ".dockerconfigjson",
-                (None, Some(_)) => ".dockercfg",
-                (None, None) => return Looked::NoPullSecret,
-            };
-            return Looked::Ignored(Problem::WrongType { key, kind: other.to_owned() });
+    let in_the_way = [(KEY, stored.docker_config_json), (LEGACY_KEY, stored.dockercfg)];
+    let holds = |(key, data): (&'static str, Option<&[u8]>)| data.map(|_| key);
+    let wrong_type = |key| Looked::Ignored(Problem::WrongType { key, kind: stored.kind.to_owned() });
+    match stored.docker_config() {
+        Ok(ConfigText { text, form, .. }) => Looked::Config(text, form),
+        Err(NoConfig::Type(_)) => {
+            in_the_way.into_iter().find_map(holds).map_or(Looked::NoPullSecret, wrong_type)
         }
-    };
-    match own.filter(|text| !text.is_empty()) {
-        Some(text) => Looked::Config(text, form),
-        None if other.is_some() => {
-            Looked::Ignored(Problem::WrongType { key: other_key, kind: stored.kind.to_owned() })
+        Err(NoConfig::Empty(key)) => {
+            let other = in_the_way.into_iter().filter(|(other, _)| *other != key).find_map(holds);
+            other.map_or(Looked::Ignored(Problem::NoData { key }), wrong_type)
         }
-        None => Looked::Ignored(Problem::NoData { key }),
     }
 }
 
@@ -109,7 +102,7 @@ pub(crate) fn holds_data(manifest: &str) -> bool {
         }
     };
     let is_data = named(&["data", "stringData"]);
-    let is_docker_config = named(&[".dockerconfigjson", ".dockercfg"]);
+    let is_docker_config = named(&KEYS);
     json.root()
         .members()
         .filter(|(name, value)| is_data(*name) && value.kind() == Kind::Object)

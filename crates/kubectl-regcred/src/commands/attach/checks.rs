@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use regcred_core::image::ImageReference;
-use regcred_core::kubelet::{Referenced, Stored, lookup};
+use regcred_core::kubelet::{Referenced, lookup};
 use regcred_core::lint::{Level, Subject, lint};
+use regcred_core::stored::PULL_TYPES;
 use serde_json::Value;
 
 use crate::cluster::attach::{self, Object};
 use crate::cluster::consumers::Kind;
-use crate::cluster::{self, Connection, PULL_TYPES};
+use crate::cluster::{self, Connection};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
 use crate::manifest::SecretData;
@@ -83,7 +84,7 @@ impl<'a> Secrets<'a> {
                 ));
             }
             Found::There(secret) => {
-                let subject = Subject { stored: stored(secret), last_applied: None, now: environment.now };
+                let subject = Subject { stored: secret.stored(), last_applied: None, now: environment.now };
                 for finding in lint(&subject).iter().filter(|finding| finding.problem.level() == Level::Fatal)
                 {
                     let entry = finding.entry.as_ref().map(|key| format!(" {key:?}")).unwrap_or_default();
@@ -95,19 +96,10 @@ impl<'a> Secrets<'a> {
     }
 }
 
-fn stored(secret: &SecretData) -> Stored<'_> {
-    let data = |key: &str| secret.data.get(key).map(|text| text.as_slice());
-    Stored {
-        kind: &secret.kind,
-        docker_config_json: data(".dockerconfigjson"),
-        dockercfg: data(".dockercfg"),
-    }
-}
-
 /// A credential that is for none of the images is probably not the one that was meant.
 fn warn_of_images(name: &str, secret: &SecretData, object: &Object) {
     let images = object.pod_spec().map(images).unwrap_or_default();
-    let referenced = [Referenced { name, stored: Some(stored(secret)) }];
+    let referenced = [Referenced { name, stored: Some(secret.stored()) }];
     let serves =
         |image: &ImageReference| lookup(&referenced, image).is_ok_and(|lookup| !lookup.tried.is_empty());
     let images: Vec<ImageReference> = images.into_iter().filter_map(|image| image.parse().ok()).collect();

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use regcred_core::docker_config::{DockerConfig, Form};
-use regcred_core::kubelet::Stored;
 use regcred_core::metadata::{check_annotation_key, check_label, check_name};
-use regcred_core::plan::{EXPIRES_AT, first_expiry, timestamp};
-use regcred_core::pull_secret::{PullSecret, TYPE};
+use regcred_core::plan::{first_expiry, timestamp};
+use regcred_core::pull_secret::PullSecret;
+use regcred_core::stored::{COPIED_FROM, EXPIRES_AT, Stored, TYPE};
 
 use super::CreateArgs;
 use crate::commands::flags::one_name;
 use crate::commands::{findings, own_labels};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
-use crate::source::{COPIED_FROM, Content, Sourced};
+use crate::source::{Content, Sourced};
 
 /// What the flags say of the Secret, checked before any password is asked for.
 pub(super) struct Plan<'a> {

@@ -1,8 +1,9 @@
 //! Whether two Secrets hold the same credential: compared in memory, and nothing of it is kept or printed.
 
 use regcred_core::credential::Login;
+use regcred_core::stored::PULL_TYPES;
 
-use crate::cluster::{self, Connection, PULL_TYPES, Scope};
+use crate::cluster::{self, Connection, Scope};
 use crate::failure::Failure;
 use crate::manifest::SecretData;
 use crate::report::{SameCredential, logins, secret_of};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use regcred_core::stored::PULL_TYPES;
 use serde::Serialize;
 
 use crate::cluster::consumers::{Consumers, How};
@@ -50,7 +51,7 @@ pub(super) async fn find(
         let problem = match &kind {
             None => "missing",
             // It was made while we looked.
-            Some(kind) if cluster::PULL_TYPES.contains(&kind.as_str()) => return Ok(None),
+            Some(kind) if PULL_TYPES.contains(&kind.as_str()) => return Ok(None),
             Some(_) => "wrong-type",
         };
         let (namespace, secret) = ((*namespace).to_owned(), (*secret).to_owned());
