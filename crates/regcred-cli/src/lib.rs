@@ -9,3 +9,4 @@ pub mod file;
 pub mod output;
 pub mod prompt;
 pub mod stdin;
+mod terminal;

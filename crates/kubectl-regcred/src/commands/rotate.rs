@@ -18,7 +18,7 @@ use crate::cluster::pull_secrets::{self, Wish};
 use crate::cluster::replace::replace;
 use crate::cluster::{self, Connection, bulk};
 use crate::environment::Environment;
-use crate::failure::{Failure, exit};
+use crate::failure::Failure;
 use crate::output::{self, ObjectFormat};
 use crate::prompt;
 use crate::report::UsedBy;
@@ -41,7 +41,8 @@ Examples:
   kubectl regcred rotate ghcr --from-docker-config --registry=ghcr.io --yes \\
     --verify-command='grep -q Secret'
 
-Without --yes the plan is shown, and you are asked; where nobody can be asked,
+Without --yes the plan is shown, and you are asked at the terminal, also where
+the password comes through a pipe: y or yes and Enter go on. Without a terminal
 nothing is changed. Ctrl-C stops cleanly, and the same command again does the
 rest.
 
@@ -147,7 +148,7 @@ async fn rotate(args: &RotateArgs, cluster: &ClusterArgs, environment: &Environm
         return report_plan(planned, args, &consumers);
     }
     if !args.yes && dry_run == DryRun::None {
-        confirm(&planned, args, &consumers, environment)?;
+        confirm(&planned, args, &consumers)?;
     }
     apply(planned, args, &connection, &wish, environment).await
 }
@@ -195,21 +196,10 @@ fn report_plan(planned: Planned, args: &RotateArgs, consumers: &Consumers) -> Re
 }
 
 /// Shows the plan, and asks; where nobody can be asked, that is an error.
-fn confirm(
-    planned: &Planned,
-    args: &RotateArgs,
-    consumers: &Consumers,
-    environment: &Environment,
-) -> Result<(), Failure> {
+fn confirm(planned: &Planned, args: &RotateArgs, consumers: &Consumers) -> Result<(), Failure> {
     show_plan(planned, consumers, args.scrub_last_applied);
-    if !environment.is_interactive() {
-        return Err(Failure::usage("nothing was changed: this is no terminal, so nobody can confirm")
-            .hint("--yes goes on without asking; --dry-run=client only shows the plan"));
-    }
-    if prompt::confirm("Rotate?")? {
-        return Ok(());
-    }
-    Err(Failure::new(exit::FAILED, "not confirmed; nothing was changed"))
+    let hint = "--yes goes on without asking; --dry-run=client only shows the plan";
+    prompt::confirm("Rotate?", "Secrets would change", hint)
 }
 
 /// Changes the Secrets, and reports what came of each.
