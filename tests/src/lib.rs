@@ -16,6 +16,7 @@
 //! - [`registry`]: a real registry with users and a log.
 //! - [`secret_service`]: a keyring.
 //! - [`schema`]: what scripts are promised of what a command prints.
+//! - [`terminal`]: a person at a terminal.
 //! - [`tls`](mod@tls): TLS in front of a server of a test.
 //! - [`webhook`]: an admission webhook that denies.
 //! - [`skip`](mod@skip): a test that can't run here says so aloud.
@@ -47,6 +48,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod secret_service;
 pub mod skip;
+pub mod terminal;
 pub mod tls;
 pub mod webhook;
 

@@ -10,7 +10,7 @@ use regcred_tests::output::Output;
 use regcred_tests::registry::{Registry, Transport};
 use regcred_tests::sandbox::Sandbox;
 use regcred_tests::secret_service;
-use rexpect::session::{PtySession, spawn_command};
+use regcred_tests::terminal::{Terminal, is_sane};
 use serde_json::{Value, json};
 use xtask::secret_service::SecretService;
 
@@ -249,43 +249,37 @@ fn podman_pulls_with_what_login_stored_and_not_after_logout() {
     pulls_after_login(Client::Podman, Keyring::SecretService, Transport::Tls);
 }
 
-/// A shell in a pseudo-terminal that runs the helper and then tells the exit code and how the terminal is set.
-fn terminal(sandbox: &Sandbox, line: &str) -> PtySession {
-    let script = format!("stty echo; {HELPER} {line}; echo \"code=$?\"; stty -a; echo done");
-    spawn_command(sandbox.command("bash", ["-c", &script]), Some(20_000)).unwrap()
+/// The helper at a terminal.
+fn at_terminal(sandbox: &Sandbox, line: &str) -> Terminal {
+    Terminal::run(sandbox, &format!("{HELPER} {line}"))
 }
 
 /// What the terminal showed to its end; the password is never among it.
-fn rest(mut session: PtySession) -> String {
-    let shown = session.exp_string("done").unwrap();
+fn rest(terminal: Terminal) -> String {
+    let shown = terminal.end();
     assert_no_secret(PASSWORD, &[&shown]);
     shown
-}
-
-fn is_sane(shown: &str) -> bool {
-    let settings: Vec<_> = shown.split([' ', ';', '\r', '\n']).collect();
-    ["echo", "icanon", "isig"].iter().all(|setting| settings.contains(setting))
 }
 
 #[test]
 fn what_is_missing_is_asked_for_and_the_password_is_not_shown() {
     let (sandbox, _service) = machine();
-    let mut session = terminal(&sandbox, "login ghcr.io");
-    session.exp_string("User name at \"ghcr.io\"").unwrap();
-    session.send_line("me").unwrap();
-    session.exp_string("Password of \"me\" at \"ghcr.io\"").unwrap();
-    session.send_line(PASSWORD).unwrap();
-    let shown = rest(session);
+    let mut terminal = at_terminal(&sandbox, "login ghcr.io");
+    terminal.expect("User name at \"ghcr.io\"");
+    terminal.type_line("me");
+    terminal.expect("Password of \"me\" at \"ghcr.io\"");
+    terminal.type_hidden(PASSWORD);
+    let shown = rest(terminal);
     assert!(shown.contains("stored the login of \"me\" for ghcr.io in the Secret Service"), "{shown}");
     assert!(shown.contains("code=0") && is_sane(&shown), "{shown}");
     assert_eq!(get(&sandbox, "ghcr.io"), pair("me", PASSWORD));
 
     // Only what is missing.
-    let mut session = terminal(&sandbox, "login docker.io --username you");
-    let before = session.exp_string("Password of \"you\" at \"docker.io\"").unwrap();
+    let mut terminal = at_terminal(&sandbox, "login docker.io --username you");
+    let before = terminal.expect("Password of \"you\" at \"docker.io\"");
     assert!(!before.contains("User name"), "{before}");
-    session.send_line("pass").unwrap();
-    assert!(rest(session).contains("for Docker Hub in the Secret Service"));
+    terminal.type_hidden("pass");
+    assert!(rest(terminal).contains("for Docker Hub in the Secret Service"));
     assert_eq!(get(&sandbox, "docker.io"), pair("you", "pass"));
 }
 
@@ -293,14 +287,13 @@ fn what_is_missing_is_asked_for_and_the_password_is_not_shown() {
 fn ctrl_c_at_a_question_stores_nothing_leaves_the_terminal_sane_and_is_130() {
     for (line, question) in [("login ghcr.io", "User name"), ("login ghcr.io -u me", "Password of")] {
         let (sandbox, _service) = machine();
-        let mut session = terminal(&sandbox, line);
-        session.exp_string(question).unwrap();
-        session.send("half").unwrap();
-        session.flush().unwrap();
+        let mut terminal = at_terminal(&sandbox, line);
+        terminal.expect(question);
+        terminal.press("half");
         // Until what was typed has arrived, Ctrl-C could overtake it.
         std::thread::sleep(std::time::Duration::from_millis(300));
-        session.send_control('c').unwrap();
-        let shown = rest(session);
+        terminal.press("\u{3}");
+        let shown = rest(terminal);
         assert!(shown.contains("code=130") && is_sane(&shown), "{question}: {shown}");
         assert_eq!(list(&sandbox), json!({}));
     }
@@ -309,7 +302,7 @@ fn ctrl_c_at_a_question_stores_nothing_leaves_the_terminal_sane_and_is_130() {
 #[test]
 fn password_stdin_never_reads_from_the_terminal() {
     let (sandbox, _service) = machine();
-    let shown = rest(terminal(&sandbox, "login ghcr.io -u me --password-stdin"));
+    let shown = rest(at_terminal(&sandbox, "login ghcr.io -u me --password-stdin"));
     assert!(shown.contains("code=2") && shown.contains("standard input is a terminal"), "{shown}");
     assert_eq!(list(&sandbox), json!({}));
 }
@@ -341,7 +334,7 @@ fn nobody_types_a_password_for_a_locked_keyring() {
     let (sandbox, service) = machine();
     login(&sandbox, "ghcr.io", "me", PASSWORD).success();
     service.lock().unwrap();
-    let shown = rest(terminal(&sandbox, "login quay.io --username me"));
+    let shown = rest(at_terminal(&sandbox, "login quay.io --username me"));
     assert!(shown.contains("the keyring is locked") && shown.contains("code=7"), "{shown}");
     assert!(!shown.contains("Password of"), "{shown}");
 }

@@ -189,13 +189,13 @@ fn on_a_terminal_the_plan_is_confirmed() {
         session.flush().unwrap();
         session.exp_string("done").unwrap()
     };
-    let shown = run("n");
+    let shown = run("n\n");
     assert!(shown.contains("not confirmed; nothing was changed") && shown.contains("code=1"), "{shown}");
     assert_eq!(password(&namespace, "pull", "ghcr.io"), OLD);
     let shown = run("\u{3}");
     assert!(shown.contains("code=130") && shown.contains("\u{1b}[?25h"), "{shown}");
     assert_eq!(password(&namespace, "pull", "ghcr.io"), OLD);
-    let shown = run("y");
+    let shown = run("y\n");
     assert!(shown.contains("secret/pull rotated") && shown.contains("code=0"), "{shown}");
     assert!(shown.contains("########] 2/2 Secrets"), "{shown}");
     assert!(!shown.contains(PASSWORD));

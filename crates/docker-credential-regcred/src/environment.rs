@@ -41,7 +41,7 @@ impl Environment {
         self.variables.get(OsStr::new(name)).cloned()
     }
 
-    /// Whether a person can be asked: questions are put on standard error.
+    /// Whether a person can be asked for what is missing: questions are put on standard error.
     pub fn is_interactive(&self) -> bool {
         self.stdin_is_terminal && self.stderr_is_terminal
     }

@@ -52,7 +52,7 @@ impl Environment {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether a person can be asked: questions are put on standard error.
+    /// Whether a person can be asked for what is missing: questions are put on standard error.
     pub fn is_interactive(&self) -> bool {
         self.stdin_is_terminal && self.stderr_is_terminal
     }

@@ -10,3 +10,4 @@ pub mod output;
 pub mod prompt;
 pub mod shell;
 pub mod stdin;
+mod terminal;

@@ -43,6 +43,11 @@ pub fn warning(text: &str) {
     write_stderr(&format!("warning: {}\n", harmless(text)));
 }
 
+/// Puts a question, which the answer follows on the same line, on stderr.
+pub fn question(text: &str) {
+    write_stderr(&format!("{} [y/N] ", harmless(text)));
+}
+
 /// Ends a line that a prompt began, and shows the cursor that it may have hidden.
 pub fn end_line() {
     write_stderr("\u{1b}[?25h\n");

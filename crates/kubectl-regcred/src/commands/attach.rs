@@ -88,7 +88,7 @@ pub(super) struct CommonArgs {
     owner: bool,
     #[command(flatten)]
     places: PlaceArgs,
-    /// Don't ask before a rollout starts
+    /// Don't ask before a rollout starts; without a terminal to ask at, this is required
     #[arg(short, long, help_heading = "Safety")]
     yes: bool,
     /// Change objects although somebody else manages them, and may change them back
@@ -269,7 +269,7 @@ pub(super) async fn carry_out(
         return report(&items, ends, common.output, dry_run, false);
     }
     if !common.yes && dry_run == DryRun::None {
-        confirm(&changes, job, environment)?;
+        confirm(&changes, job)?;
     }
     print_lines(&items, job)?;
     let accounts: Vec<_> =
@@ -311,7 +311,7 @@ fn print_lines(items: &[Item], job: &Job<'_>) -> Result<(), Failure> {
 }
 
 /// Asks before anything restarts; where nobody can be asked, that is an error.
-fn confirm(changes: &[Object], job: &Job<'_>, environment: &Environment) -> Result<(), Failure> {
+fn confirm(changes: &[Object], job: &Job<'_>) -> Result<(), Failure> {
     let rolls =
         |object: &&Object| matches!(object.kind(), Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet);
     let rolling: Vec<_> = changes.iter().filter(rolls).collect();
@@ -331,16 +331,8 @@ fn confirm(changes: &[Object], job: &Job<'_>, environment: &Environment) -> Resu
     if changes.len() > SHOWN {
         output::tell(&format!("  and {} more: --dry-run=client shows all", changes.len() - SHOWN));
     }
-    if !environment.is_interactive() {
-        return Err(Failure::usage(
-            "nothing was changed: pods would restart, and this is no terminal to confirm at",
-        )
-        .hint("--yes goes on without asking; --dry-run=client only shows what would happen"));
-    }
-    if prompt::confirm(&format!("{verb}?"))? {
-        return Ok(());
-    }
-    Err(Failure::new(exit::FAILED, "not confirmed; nothing was changed"))
+    let hint = "--yes goes on without asking; --dry-run=client only shows what would happen";
+    prompt::confirm(&format!("{verb}?"), "pods would restart", hint)
 }
 
 /// Changes the objects; returns what came of each, whether it was interrupted, and whether all lines could be written.

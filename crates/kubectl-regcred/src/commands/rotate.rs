@@ -26,7 +26,7 @@ use crate::cluster::replace::replace;
 use crate::cluster::{self, Connection, bulk};
 use crate::command_line::CommandLine;
 use crate::environment::Environment;
-use crate::failure::{Failure, exit};
+use crate::failure::Failure;
 use crate::output::{self, ObjectFormat};
 use crate::prompt;
 use crate::report::UsedBy;
@@ -58,7 +58,8 @@ several namespaces, nothing is changed: exit code 2, a table of the logins, and
 the line that chooses one with --like. Unattended runs need --like from the
 start: without it, the entry of a stranger who is alone is one login, too.
 
-Without --yes the plan is shown, and you are asked; where that is not possible,
+Without --yes the plan is shown, and you are asked at the terminal, also where
+the password comes through a pipe: y or yes and Enter go on. Without a terminal
 nothing is changed. Ctrl-C stops cleanly. The Secrets that --like names are
 changed last, so the same command again does the rest; a run that leaves some
 behind prints the line that finishes it.
@@ -328,14 +329,8 @@ impl Rotation<'_> {
     /// Shows the plan, and asks; where nobody can be asked, that is an error.
     fn confirm(&self, planned: &Planned, consumers: &Consumers) -> Result<(), Failure> {
         show_plan(planned, consumers, self.args.scrub_last_applied, self.terms.credentials);
-        if !self.environment.is_interactive() {
-            return Err(Failure::usage("nothing was changed: this is no terminal, so nobody can confirm")
-                .hint("--yes goes on without asking; --dry-run=client only shows the plan"));
-        }
-        if prompt::confirm("Rotate?")? {
-            return Ok(());
-        }
-        Err(Failure::new(exit::FAILED, "not confirmed; nothing was changed"))
+        let hint = "--yes goes on without asking; --dry-run=client only shows the plan";
+        prompt::confirm("Rotate?", "Secrets would change", hint)
     }
 
     /// Changes the Secrets, and reports what came of each.
