@@ -190,7 +190,7 @@ fn the_terminal_is_asked_where_standard_input_is_something_else() {
         let line = redirected.replace("command", command);
         let mut terminal = Terminal::run(&work.sandbox, &line);
         let plan = terminal.expect(question);
-        assert!(plan.contains(if place == 0 { "\"ghcr.io\" replaced" } else { "deployment/web" }), "{plan}");
+        assert!(plan.contains(if place == 0 { "\"ghcr.io\": robot" } else { "deployment/web" }), "{plan}");
         terminal.type_line("no");
         let shown = work.end(terminal);
         assert!(shown.starts_with("no\r\n") && shown.contains("code=1"), "{line}: {shown}");
@@ -263,7 +263,7 @@ fn a_plan_that_the_terminal_does_not_show_cant_be_confirmed() {
     }
     other.type_line("");
     let shown = work.end(other);
-    assert!(shown.contains("\"ghcr.io\" replaced") && shown.contains("standard error"), "{shown}");
+    assert!(shown.contains("\"ghcr.io\": robot") && shown.contains("standard error"), "{shown}");
     assert!(!shown.contains("[y/N]"), "{shown}");
     assert_eq!(work.state(), before);
     // The same by another name.
