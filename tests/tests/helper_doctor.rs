@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use regcred_tests::doctor::{AUTH_JSON, CONFIGURED, DOCKER_CONFIG, Machine, PASSWORD, entry, token};
 use regcred_tests::helper::HELPER;
 use regcred_tests::leak::assert_no_secret;
-use rexpect::session::spawn_command;
+use regcred_tests::terminal::Terminal;
 use serde_json::{Value, json};
 
 #[test]
@@ -260,14 +260,13 @@ fn an_expired_token_is_a_problem_that_login_mends_and_one_about_to_is_a_note() {
 
     // As printed, at a terminal.
     assert_eq!(remedy, "docker-credential-regcred login ghcr.io");
-    let command = machine.sandbox.command("sh", ["-c", &remedy]);
-    let mut session = spawn_command(command, Some(20_000)).unwrap();
-    session.exp_string("User name").unwrap();
-    session.send_line("robot").unwrap();
-    session.exp_string("Password of").unwrap();
-    session.send_line(&token(24 * 90).0).unwrap();
-    session.exp_string("stored the login").unwrap();
-    session.exp_eof().unwrap();
+    let mut terminal = Terminal::run(&machine.sandbox, &remedy);
+    terminal.expect("User name");
+    terminal.type_line("robot");
+    terminal.expect("Password of");
+    terminal.type_hidden(&token(24 * 90).0);
+    terminal.expect("stored the login");
+    assert!(terminal.end().contains("code=0"));
     machine.doctor().assert_healthy();
 }
 
