@@ -23,6 +23,7 @@
 //!
 //! Run the tests with `cargo xtask test`. Nothing here stands in for a real part; only faults are made up.
 
+#![expect(clippy::disallowed_methods, reason = "tests start programs of this machine")]
 #![expect(
     clippy::expect_used,
     clippy::panic,

@@ -18,6 +18,7 @@ fn xtask(arguments: &[&str]) -> Output {
     xtask_with(arguments, &[])
 }
 
+#[expect(clippy::disallowed_methods, reason = "the program is named by its file")]
 fn xtask_with(arguments: &[&str], variables: &[(&str, &Path)]) -> Output {
     let sandbox = Sandbox::without_cluster();
     Command::new(sandbox.find("xtask"))

@@ -16,6 +16,12 @@ use xtask::secret_service::{KEYRING_PASSWORD, SecretService};
 const HELPER: &str = "docker-credential-regcred";
 const NOT_FOUND: &str = "credentials not found in native keychain\n";
 const PASSWORD: &str = "hunter2-and-a-bit-more";
+/// What another program keeps in the same keyring.
+const THEIRS: &str = "hunter2-of-others";
+
+/// Of C, and of each kind: the ends of C0, DEL, C1.
+const CONTROL_CHARACTERS: [char; 9] =
+    ['\0', '\u{1}', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{85}', '\u{9f}'];
 
 /// A helper with an empty keyring of its own.
 struct Helper {
@@ -153,7 +159,6 @@ fn every_row_of_the_protocol_holds_on_every_keyring() {
             json!({ "empty.example": "me", "https://index.docker.io/v1/": "<token>" }),
             "{name}"
         );
-        refused("get", "\u{1b}[2Jghcr.io", NOT_FOUND);
     }
 }
 
@@ -191,10 +196,106 @@ fn odd_secrets_and_names_survive_to_the_byte_or_are_refused() {
             assert_eq!(helper.get(server), pair(username, "s"), "{name}");
             helper.ask("erase", server).success();
         }
-        let refused = helper.store("nul.example\0", "me", PASSWORD);
-        refused.assert_code(1).assert_stdout_contains("has a NUL character");
+        let refused = helper.store("nul.example", "m\0e", PASSWORD);
+        refused.assert_code(1).assert_stdout_contains("the user name has a NUL character");
         assert_no_secret(PASSWORD, &[&refused]);
     }
+}
+
+#[test]
+fn a_control_character_in_a_server_is_refused_by_every_verb_on_every_keyring() {
+    for (name, helper) in Helper::all() {
+        helper.store("ghcr.io", "me", PASSWORD).success();
+        for character in CONTROL_CHARACTERS {
+            for (before, after) in [
+                ("ghcr.io", ".evil.example"),
+                ("ghcr.io", "/x"),
+                ("https://ghcr.io/", "v2"),
+                ("x", "ghcr.io"),
+            ] {
+                let server = format!("{before}{character}{after}");
+                let outputs = [
+                    helper.ask("get", &server),
+                    helper.ask("erase", &server),
+                    helper.store(&server, "you", PASSWORD),
+                ];
+                for output in outputs {
+                    let said = format!(
+                        "a server has no {character:?}, but there is one at byte {}; name the server without it\n",
+                        before.len()
+                    );
+                    assert_eq!(
+                        (output.code, &output.stdout, output.stderr.as_str()),
+                        (Some(1), &said, ""),
+                        "{name}"
+                    );
+                    assert_no_secret(PASSWORD, &[&output]);
+                }
+            }
+        }
+        assert_eq!(helper.list(), json!({ "ghcr.io": "me" }), "{name}");
+        assert_eq!(helper.get("ghcr.io"), pair("me", PASSWORD), "{name}");
+    }
+}
+
+#[test]
+fn items_of_others_for_a_server_with_a_control_character_are_passed_over() {
+    let helper = Helper::on_secret_service();
+    helper.store("ghcr.io", "me", PASSWORD).success();
+    let secret_tool = |verb: &str, server: &str| {
+        let attributes =
+            ["label", "Docker Credentials", "docker_cli", "1", "username", "you", "server", server];
+        let line = [verb].into_iter().chain((verb == "store").then_some("--label=x")).chain(attributes);
+        helper.sandbox.run_with_stdin("secret-tool", line, THEIRS.as_bytes())
+    };
+    // No argument can hold a NUL, nor can an item's attribute.
+    let characters = CONTROL_CHARACTERS.into_iter().filter(|character| *character != '\0');
+    let servers: Vec<_> = characters.map(|character| format!("ghcr.io{character}")).collect();
+    for server in &servers {
+        secret_tool("store", server).success();
+    }
+    assert_eq!(helper.list(), json!({ "ghcr.io": "me" }));
+    assert_eq!(helper.get("ghcr.io"), pair("me", PASSWORD));
+    helper.store("https://ghcr.io", "me", PASSWORD).success();
+    helper.ask("erase", "ghcr.io").success();
+    assert_eq!(helper.list(), json!({}));
+    assert_eq!(helper.ask("get", "ghcr.io").stdout, NOT_FOUND);
+    for server in &servers {
+        assert_eq!(secret_tool("lookup", server).success().stdout, THEIRS, "{server:?}");
+    }
+    let diagnosis = helper.sandbox.run(HELPER, ["doctor", "-o", "json"]).json();
+    let note = diagnosis["notes"]
+        .as_array()
+        .and_then(|notes| notes.iter().find(|note| note["code"] == "unusableName"));
+    assert_eq!(
+        note.expect("a note")["message"],
+        format!(
+            "the Secret Service holds {} entries for a server whose name has a control character, and no client is given them",
+            servers.len()
+        )
+    );
+}
+
+#[test]
+fn an_item_without_a_user_name_is_not_handed_out_and_can_be_erased_and_replaced() {
+    let helper = Helper::on_secret_service();
+    let make = || {
+        let attributes = ["label", "Docker Credentials", "docker_cli", "1", "server", "ghcr.io"];
+        let line = ["store", "--label=x"].into_iter().chain(attributes);
+        helper.sandbox.run_with_stdin("secret-tool", line, THEIRS.as_bytes()).success();
+        assert_eq!(helper.list(), json!({ "ghcr.io": "" }));
+    };
+    make();
+    let refused = helper.ask("get", "ghcr.io");
+    refused.assert_code(1).assert_stdout_contains("without saying whose it is");
+    assert_no_secret(THEIRS, &[&refused]);
+    helper.ask("erase", "quay.io").success();
+    helper.ask("erase", "ghcr.io").success();
+    assert_eq!(helper.list(), json!({}));
+    make();
+    helper.store("ghcr.io", "me", PASSWORD).success();
+    assert_eq!(helper.get("ghcr.io"), pair("me", PASSWORD));
+    assert_eq!(helper.list(), json!({ "ghcr.io": "me" }));
 }
 
 #[test]
@@ -245,6 +346,28 @@ fn the_kernels_keyring_says_that_it_forgets() {
 
     let helper = Helper::on_secret_service();
     assert_eq!(helper.store("ghcr.io", "me", PASSWORD).stderr, "");
+}
+
+#[test]
+fn the_kernels_keyring_says_that_it_stored_only_what_it_stored() {
+    let mut helper = Helper::on_the_kernels_of_root();
+    let long = "x".repeat(40_000);
+    helper.sandbox.write("no-folder", "");
+    for (runtime, secret, why) in [
+        ("run", long.as_str(), "the secret is 40000 bytes long"),
+        ("home/no-folder", PASSWORD, "cannot "),
+        ("nowhere/run", PASSWORD, "cannot "),
+    ] {
+        helper.sandbox.set("XDG_RUNTIME_DIR", helper.sandbox.root().join(runtime));
+        let refused = helper.store("ghcr.io", "me", secret);
+        refused.assert_code(1).assert_stdout_contains(why);
+        assert_eq!(refused.stderr, "", "{why}");
+    }
+    helper.sandbox.set("XDG_RUNTIME_DIR", helper.sandbox.root().join("run"));
+    let refused = helper.store("ghcr.io\n", "me", PASSWORD);
+    refused.assert_code(1);
+    assert_eq!(refused.stderr, "");
+    helper.store("ghcr.io", "me", PASSWORD).success().assert_stderr_contains("stored in the kernel keyring");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use regcred_cli::program::SearchPath;
 
 /// The environment of a run.
 pub struct Environment {
@@ -62,24 +63,8 @@ impl Environment {
         None
     }
 
-    /// The file that clients start when they start `program`, if it is on `PATH`.
-    pub fn find_program(&self, program: &str) -> Option<PathBuf> {
-        let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-        let path = self.var("PATH")?;
-        // Go refuses to start a program from the current folder.
-        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
-        folders.map(|folder| folder.join(&file)).find(|file| is_executable(file))
+    /// Where programs are looked for.
+    pub fn search_path(&self) -> SearchPath {
+        SearchPath::new(self.var("PATH").as_deref())
     }
-}
-
-#[cfg(unix)]
-fn is_executable(file: &std::path::Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(file: &std::path::Path) -> bool {
-    file.is_file()
 }

@@ -19,7 +19,7 @@ use commands::COMMANDS;
 use environment::Environment;
 use protocol::{ProtocolFailure, Verb, handle};
 use regcred_core::harmless::harmless;
-use regcred_keyring::{Settings, Store, StoreError};
+use regcred_keyring::{Chosen, Settings};
 
 /// The program's name, as messages begin with it.
 pub const NAME: &str = "docker-credential-regcred";
@@ -105,7 +105,18 @@ fn answer(
         ["config", ..] => return refuse(stdout, &format!("{NAME}: config: there is `{NAME} config show`")),
         [verb] => match Verb::parse(verb) {
             Some(verb) => {
-                let outcome = handle(verb, || open(environment, verb, stderr), stdin, stdout);
+                let mut warning = None;
+                let open = || {
+                    let settings = Settings::read(&|name| environment.var(name))?;
+                    let Chosen { store, kind, reason, warning: found } = regcred_keyring::open(&settings)?;
+                    warning = found.map(|warning| format!("stored in the {kind} ({reason}): {warning}"));
+                    Ok(store)
+                };
+                let outcome = handle(verb, open, stdin, stdout);
+                if let (Verb::Store, Ok(()), Some(warning)) = (verb, &outcome, warning) {
+                    // A note only: whether anybody reads it does not matter to what is stored.
+                    let _ = writeln!(stderr, "{NAME}: {warning}");
+                }
                 if let (Verb::Get | Verb::Erase, Err(failure @ ProtocolFailure::Store(_))) = (verb, &outcome)
                 {
                     // Docker passes over a failure of these two: it goes on without a login, or says that it removed
@@ -139,18 +150,6 @@ fn answer(
         Err(ProtocolFailure::Output(_)) => ExitCode::FAILURE,
         Err(failure) => refuse(stdout, &failure.to_string()),
     }
-}
-
-fn open(environment: &Environment, verb: Verb, stderr: &mut dyn Write) -> Result<Box<dyn Store>, StoreError> {
-    let settings = Settings::read(&|name| environment.var(name))?;
-    let chosen = regcred_keyring::open(&settings)?;
-    if verb == Verb::Store
-        && let Some(warning) = &chosen.warning
-    {
-        // A note only: whether anybody reads it does not matter to what is stored.
-        let _ = writeln!(stderr, "{NAME}: stored in the {} ({}): {warning}", chosen.kind, chosen.reason);
-    }
-    Ok(chosen.store)
 }
 
 fn version() -> String {

@@ -7,7 +7,9 @@ use regcred_cli::failure::Failure;
 use regcred_core::credential::Login;
 use regcred_core::docker_config::{AuthEntry, EntryError};
 use regcred_core::helper_protocol::TOKEN_USERNAME;
-use regcred_core::server::{Server, docker_lookup_key, is_path_key, podman_lookup_key};
+use regcred_core::server::{
+    Server, check_control_characters, docker_lookup_key, is_path_key, podman_lookup_key,
+};
 
 use crate::config_file::ConfigFile;
 use crate::environment::Environment;
@@ -172,13 +174,13 @@ impl Survey {
 
     /// Whether podman, skopeo or buildah are used here, as far as can be seen.
     pub(crate) fn has_podman(&self, environment: &Environment) -> bool {
-        ["podman", "skopeo", "buildah"].iter().any(|program| environment.find_program(program).is_some())
+        ["podman", "skopeo", "buildah"].iter().any(|program| environment.search_path().find(program).is_ok())
             || self.of(Client::Podman).any(ConfigFile::exists)
     }
 
     /// Whether docker is used here, as far as can be seen.
     pub(crate) fn has_docker(&self, environment: &Environment) -> bool {
-        environment.find_program("docker").is_some() || self.of(Client::Docker).any(ConfigFile::exists)
+        environment.search_path().find("docker").is_ok() || self.of(Client::Docker).any(ConfigFile::exists)
     }
 
     /// Keys for a path in a registry, in any of the files, for which podman asks no helper.
@@ -238,6 +240,9 @@ pub(crate) enum Unkeepable {
 
 /// Where and as what the keyring would keep a login that stands under `key`: under docker's name for the registry.
 pub(crate) fn for_keyring(key: &str, login: Login) -> Result<(String, regcred_keyring::Login), Unkeepable> {
+    if let Err(error) = check_control_characters(key) {
+        return Err(Unkeepable::Broken(error.to_string()));
+    }
     if is_path_key(key) {
         return Err(Unkeepable::Unasked("podman asks no helper for a path in a registry"));
     }

@@ -24,6 +24,7 @@ const TOO_LARGE: [&str; 12] = [
 const SYSTEMS: [&str; 3] = ["x86_64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-pc-windows-msvc"];
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "cargo names its own file")]
 fn the_helper_has_no_runtime_no_tls_no_parser_of_command_lines_and_no_kubernetes() {
     for system in SYSTEMS {
         let output = Command::new(env!("CARGO"))

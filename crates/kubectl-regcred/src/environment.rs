@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use regcred_cli::program::SearchPath;
 use terminal_size::{Width, terminal_size_of};
 
 /// The environment of a run.
@@ -50,6 +51,11 @@ impl Environment {
     /// A variable's value, if it is set and not empty.
     pub fn var(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Where programs are looked for.
+    pub fn search_path(&self) -> SearchPath {
+        SearchPath::new(self.var("PATH"))
     }
 
     /// Whether a person can be asked for what is missing: questions are put on standard error.

@@ -3,18 +3,21 @@
 //! Follows docker-credential-helpers `client/client.go`. A helper is anybody's program: it may hang, print without end,
 //! not read what it is asked, or leave something behind that holds its pipes.
 
+use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use regcred_core::credential::Login;
 use regcred_core::helper_protocol::{self, ProtocolError};
-use regcred_core::server::shown_key;
+use regcred_core::server::{check_control_characters, shown_key};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, exit};
+use crate::file::reason;
+use crate::program::{NotOnPath, SearchPath};
 
 /// No credential is as long as this; a helper that prints more prints nonsense.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -32,6 +35,7 @@ const TICK: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug)]
 pub struct CredentialHelper {
     program: String,
+    path: SearchPath,
     timeout: Duration,
     if_missing: &'static str,
     if_slow: Option<&'static str>,
@@ -44,16 +48,16 @@ struct Answer {
 }
 
 impl CredentialHelper {
-    /// The helper `docker-credential-NAME`, which may take this long to answer a question.
+    /// The helper `docker-credential-NAME` on `path`, which may take this long to answer a question.
     ///
     /// # Errors
     /// No program can have this name; nothing is looked up before something is asked.
-    pub fn new(name: &str, timeout: Duration) -> Result<Self, Failure> {
+    pub fn new(name: &str, path: SearchPath, timeout: Duration) -> Result<Self, Failure> {
         let program = helper_protocol::program(name).ok_or_else(|| {
             Failure::new(exit::HELPER, format!("{name:?} can't be the name of a credential helper"))
                 .hint("give the NAME of a docker-credential-NAME on PATH")
         })?;
-        Ok(Self { program, timeout, if_missing: "install it", if_slow: None })
+        Ok(Self { program, path, timeout, if_missing: "install it", if_slow: None })
     }
 
     /// The hint for a helper that is not on PATH, which depends on who named it.
@@ -76,8 +80,13 @@ impl CredentialHelper {
     /// What the helper holds for a server; `None` if it surely holds nothing.
     ///
     /// # Errors
-    /// It is not there, fails, answers nonsense, or takes too long.
+    /// It is not there, fails, answers nonsense, or takes too long; or the server's name has a control character, and is
+    /// asked of no helper: many join the lines of their input, and would answer for another server.
     pub fn get(&self, server: &str) -> Result<Option<Login>, Failure> {
+        check_control_characters(server).map_err(|error| {
+            let message = format!("{} is not asked for {:?}: {error}", self.program, shown_key(server));
+            Failure::new(exit::FAILED, message).hint("correct the name where it is written")
+        })?;
         self.ask("get", server)?.read(helper_protocol::read_get).map_err(|error| {
             let server = shown_key(server);
             Failure::new(exit::HELPER, format!("{} get, asked for {server:?}: {error}", self.program))
@@ -96,14 +105,15 @@ impl CredentialHelper {
     }
 
     fn ask(&self, verb: &str, input: &str) -> Result<Answer, Failure> {
-        let mut child = Command::new(&self.program)
+        let mut command = self.path.command(&self.program).map_err(|missing| self.missing(&missing))?;
+        let mut child = command
             .arg(verb)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A helper in trouble may print a secret there (think of `set -x`), so it is never shown.
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| self.not_started(&error))?;
+            .map_err(|error| not_started(command.get_program(), &error))?;
         let outcome = converse(&mut child, input, self.timeout);
         // One that has ended is not touched.
         child.kill().and_then(|()| child.wait()).map_err(|error| {
@@ -114,12 +124,9 @@ impl CredentialHelper {
             .ok_or_else(|| self.too_slow())
     }
 
-    fn not_started(&self, error: &io::Error) -> Failure {
-        if error.kind() == io::ErrorKind::NotFound {
-            let message = format!("the credential helper {} is not on PATH", self.program);
-            return Failure::new(exit::HELPER, message).hint(self.if_missing);
-        }
-        Failure::new(exit::HELPER, format!("can't start {}: {error}", self.program))
+    fn missing(&self, missing: &NotOnPath) -> Failure {
+        let message = format!("the credential helper {} {missing}", self.program);
+        Failure::new(exit::HELPER, message).hint(missing.remedy(self.if_missing))
     }
 
     fn too_slow(&self) -> Failure {
@@ -135,6 +142,13 @@ impl CredentialHelper {
     fn by_hand(&self) -> String {
         format!("`echo REGISTRY | {} get >/dev/null`", self.program)
     }
+}
+
+fn not_started(file: &OsStr, error: &io::Error) -> Failure {
+    let message = format!("can't start the credential helper {file:?}: {}", reason(error));
+    let hint =
+        "see that it is a program for this system and, if it is a script, that its interpreter is there";
+    Failure::new(exit::HELPER, message).hint(hint)
 }
 
 impl Answer {
@@ -232,196 +246,6 @@ fn read(stdout: ChildStdout) -> io::Result<Receiver<io::Result<Zeroizing<Vec<u8>
     Ok(receiver)
 }
 
-// The helpers are shell scripts.
 #[cfg(unix)]
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use regcred_core::credential::{Credential, SecretString};
-    use tempfile::TempDir;
-
-    use super::*;
-
-    const ANSWER: &str = r#"echo '{"ServerURL":"ghcr.io","Username":"me","Secret":"hunter2"}'"#;
-
-    /// More than a pipe takes before somebody reads.
-    const LONG_SERVER_BYTES: usize = 1024 * 1024;
-
-    /// Longer than any test should take, and shorter than what its helper sleeps.
-    const PATIENCE: Duration = Duration::from_secs(30);
-
-    struct Script {
-        folder: TempDir,
-        helper: CredentialHelper,
-    }
-
-    impl Script {
-        /// A helper that is a shell script.
-        fn new(script: &str, timeout: Duration) -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("docker-credential-script");
-            // Another process writes it: one of ours, just being started by another test, could still have it open for
-            // writing, and then it can't be run.
-            let mut install = Command::new("sh");
-            let mut install = install
-                .args(["-c", r#"cat >"$0" && chmod +x "$0""#])
-                .arg(&path)
-                .stdin(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let text = format!("#!/bin/sh\n{script}\n");
-            install.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-            assert!(install.wait().unwrap().success());
-            let program = path.to_str().unwrap().to_owned();
-            let helper = CredentialHelper { program, ..CredentialHelper::new("script", timeout).unwrap() };
-            Self { folder, helper }
-        }
-
-        /// Where a script is to leave the id of a process: `"$0.pid"`.
-        fn pid(&self) -> String {
-            let path: PathBuf = self.folder.path().join("docker-credential-script.pid");
-            std::fs::read_to_string(path).unwrap().trim().to_owned()
-        }
-    }
-
-    fn signal(signal: &str, pid: &str) -> bool {
-        let mut kill = Command::new("sh");
-        kill.args(["-c", r#"kill "$0" "$1""#, signal, pid]).stderr(Stdio::null()).status().unwrap().success()
-    }
-
-    fn me() -> Login {
-        let password = SecretString::new("hunter2".to_owned());
-        Login::Password(Credential { username: "me".to_owned(), password, email: None })
-    }
-
-    #[test]
-    fn an_answer_is_a_login_and_the_question_names_the_server() {
-        let script = format!(r#"test "$1 $(cat)" = "get ghcr.io" && {ANSWER}"#);
-        let script = Script::new(&script, PATIENCE);
-        assert_eq!(script.helper.get("ghcr.io"), Ok(Some(me())));
-        assert!(script.helper.get("quay.io").is_err());
-    }
-
-    #[test]
-    fn an_answer_may_come_in_pieces() {
-        let script = r#"printf '{"Username":"me",'; sleep 0.2; printf '"Secret":"hunter2"}'; sleep 0.2"#;
-        assert_eq!(Script::new(script, PATIENCE).helper.get("ghcr.io"), Ok(Some(me())));
-    }
-
-    #[test]
-    fn a_long_answer_arrives_whole() {
-        let script = r#"printf '{"Username":"<token>","Secret":"'; printf '%0500000d' 7; echo '"}'"#;
-        let secret = SecretString::new(format!("{}7", "0".repeat(499_999)));
-        assert_eq!(
-            Script::new(script, PATIENCE).helper.get("ghcr.io"),
-            Ok(Some(Login::IdentityToken(secret)))
-        );
-    }
-
-    #[test]
-    fn a_list_names_the_servers() {
-        let script = r#"test "$1" = list && echo '{"ghcr.io":"me","quay.io":"you"}'"#;
-        let listed = Script::new(script, PATIENCE).helper.list();
-        assert_eq!(listed, Ok(vec!["ghcr.io".to_owned(), "quay.io".to_owned()]));
-    }
-
-    #[test]
-    fn only_the_protocols_message_means_not_found() {
-        let missing = format!("echo '{}'; exit 1", helper_protocol::NOT_FOUND);
-        assert_eq!(Script::new(&missing, PATIENCE).helper.get("ghcr.io"), Ok(None));
-        let locked = Script::new("echo 'the keychain is locked'; exit 1", PATIENCE).helper.get("ghcr.io");
-        let failure = locked.unwrap_err();
-        assert_eq!(failure.code, exit::HELPER);
-        let said = "get, asked for \"ghcr.io\": it failed: \"the keychain is locked\"";
-        assert!(failure.message.ends_with(said), "{failure:?}");
-    }
-
-    #[test]
-    fn a_secret_on_stderr_or_in_the_key_is_not_shown() {
-        let script = Script::new("echo 'secret=hunter2' >&2; exit 1", PATIENCE);
-        let failure = script.helper.get("https://me:hunter2@ghcr.io").unwrap_err();
-        let said = "asked for \"https://[redacted]@ghcr.io\": it failed and gave no reason";
-        assert!(failure.message.ends_with(said), "{failure:?}");
-        assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
-    }
-
-    #[test]
-    fn a_helper_that_hangs_is_stopped_and_reaped() {
-        let timeout = Duration::from_secs(2);
-        // With its output open, and closed.
-        for script in [r#"echo $$ >"$0.pid"; exec sleep 60"#, r#"echo $$ >"$0.pid"; exec >&-; exec sleep 60"#]
-        {
-            let script = Script::new(script, timeout);
-            let begun = Instant::now();
-            let failure = script.helper.get("ghcr.io").unwrap_err();
-            assert!((timeout..PATIENCE).contains(&begun.elapsed()), "{:?}", begun.elapsed());
-            assert_eq!(failure.code, exit::HELPER);
-            assert!(failure.message.ends_with("did not answer within 2s and was stopped"), "{failure:?}");
-            // One that is not reaped can still be found.
-            assert!(!signal("-0", &script.pid()), "it is still there");
-        }
-    }
-
-    #[test]
-    fn the_hint_names_the_flag_of_a_program_that_has_one() {
-        let script = Script::new("exec sleep 60", Duration::from_millis(1));
-        let hint = script.helper.list().unwrap_err().hint.unwrap();
-        assert!(hint.ends_with(" get >/dev/null`"), "{hint}");
-        let helper = script.helper.if_slow("give it longer with --helper-timeout");
-        let hint = helper.list().unwrap_err().hint.unwrap();
-        assert!(hint.ends_with(" get >/dev/null`; or give it longer with --helper-timeout"), "{hint}");
-    }
-
-    #[test]
-    fn what_a_helper_leaves_running_is_not_waited_for() {
-        let script = format!(r#"sleep 60 & echo $! >"$0.pid"; {ANSWER}"#);
-        let script = Script::new(&script, PATIENCE);
-        let begun = Instant::now();
-        assert_eq!(script.helper.get("ghcr.io"), Ok(Some(me())));
-        assert!((GRACE..PATIENCE).contains(&begun.elapsed()), "{:?}", begun.elapsed());
-        assert!(signal("-KILL", &script.pid()), "it held the pipe all the time");
-    }
-
-    #[test]
-    fn what_is_left_running_may_still_answer_for_a_moment() {
-        let script = Script::new(&format!("(sleep 0.05; {ANSWER}) &"), PATIENCE);
-        assert_eq!(script.helper.get("ghcr.io"), Ok(Some(me())));
-    }
-
-    #[test]
-    fn an_answer_without_end_is_cut_off() {
-        let endless = Script::new("exec yes", PATIENCE);
-        let said = "its answer is not what a credential helper prints (more than 1 MiB)";
-        for failure in [endless.helper.get("ghcr.io").unwrap_err(), endless.helper.list().unwrap_err()] {
-            assert!(failure.message.ends_with(said), "{failure:?}");
-        }
-    }
-
-    #[test]
-    fn a_helper_need_not_read_what_it_is_asked() {
-        let server = "a".repeat(LONG_SERVER_BYTES);
-        assert_eq!(Script::new(ANSWER, PATIENCE).helper.get(&server), Ok(Some(me())));
-        let begun = Instant::now();
-        Script::new("exec sleep 60", Duration::from_millis(100)).helper.get(&server).unwrap_err();
-        assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
-    }
-
-    #[test]
-    fn a_helper_that_is_not_on_path_is_told_with_what_to_do() {
-        let helper = CredentialHelper::new("that-nobody-has", PATIENCE).unwrap();
-        assert_eq!(helper.program(), "docker-credential-that-nobody-has");
-        let failure = helper.get("ghcr.io").unwrap_err();
-        let said = "the credential helper docker-credential-that-nobody-has is not on PATH";
-        assert_eq!(failure, Failure::new(exit::HELPER, said).hint("install it"));
-        let failure = helper.if_missing("name another").list().unwrap_err();
-        assert_eq!(failure.hint.as_deref(), Some("name another"));
-    }
-
-    #[test]
-    fn a_name_cannot_leave_the_path() {
-        let failure = CredentialHelper::new("../../tmp/evil", PATIENCE).unwrap_err();
-        assert_eq!(failure.code, exit::HELPER);
-        assert_eq!(failure.message, "\"../../tmp/evil\" can't be the name of a credential helper");
-    }
-}
+mod tests;

@@ -232,6 +232,18 @@ pub fn check_registry_key(key: &str) -> Result<(), ServerError> {
     }
 }
 
+/// Whether the name of a server can be passed on as it is: it has no control character
+/// ([`ServerError::ForbiddenCharacter`]).
+///
+/// For names that need not be URLs. No server has such a character, and what a name passes through cuts or joins it there
+/// (D-Bus at a NUL, Go's credential helpers at a newline), so that another server would be meant.
+pub fn check_control_characters(name: &str) -> Result<(), ServerError> {
+    match name.char_indices().find(|(_, character)| character.is_control()) {
+        Some((offset, character)) => Err(ServerError::ForbiddenCharacter { character, offset }),
+        None => Ok(()),
+    }
+}
+
 /// A registry key as it can be shown: what stands before an `@` may be a password, and is left out.
 pub fn shown_key(key: &str) -> Cow<'_, str> {
     let Some((_, host)) = key.rsplit_once('@') else { return Cow::Borrowed(key) };

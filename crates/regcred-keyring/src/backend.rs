@@ -15,9 +15,9 @@ pub(crate) const USERNAME: &str = "username";
 /// The attribute that says when a secret was written, where a store knows: a decimal number that grows with time.
 pub(crate) const MODIFIED: &str = "modified";
 
-/// A store of keyring-core, and what tells our entries in it from others.
+/// A store of keyring-core, and what tells our entries in it from others. [`Entries`](crate::entries::Entries) asks it.
 pub(crate) trait Backend: Send + Sync {
-    /// Our entries, or only those of exactly this server URL. A locked keyring is no error here.
+    /// Our entries, or at least those of exactly this server URL. A locked keyring is no error here.
     fn find(&self, server: Option<&str>) -> Result<Vec<Found>, StoreError>;
 
     /// The entry for a server URL and a user name, whether it is there or not.
@@ -42,7 +42,8 @@ pub(crate) trait Backend: Send + Sync {
 pub(crate) struct Found {
     /// For reading its secret and for removing it.
     pub(crate) entry: keyring_core::Entry,
-    /// The server URL and the user name; `None` if the keyring doesn't tell them while it is locked.
+    /// The server URL and the user name; `None` if the keyring doesn't tell them while it is locked. An item of
+    /// another program may lack the user name, which is then empty.
     pub(crate) names: Option<(String, String)>,
     /// When it was written; only to be compared, and 0 where the store doesn't know.
     pub(crate) modified: u64,
@@ -67,7 +68,8 @@ impl<L: Fn() -> Result<bool, StoreError> + Send + Sync> Backend for Own<L> {
                 Err(error) => Some(Err(from_core(error))),
                 Ok(mut attributes) => {
                     let modified = attributes.get(MODIFIED).and_then(|time| time.parse().ok()).unwrap_or(0);
-                    let names = attributes.remove(SERVER).zip(attributes.remove(USERNAME));
+                    let username = attributes.remove(USERNAME).unwrap_or_default();
+                    let names = attributes.remove(SERVER).map(|server| (server, username));
                     Some(Ok(Found { entry, names, modified }))
                 }
             })

@@ -37,11 +37,10 @@ impl ByName {
 }
 
 impl Backend for ByName {
-    fn find(&self, server: Option<&str>) -> Result<Vec<Found>, StoreError> {
+    /// All of them: such a store can't be searched for a part of a name.
+    fn find(&self, _server: Option<&str>) -> Result<Vec<Found>, StoreError> {
         let mut all = self.all()?;
-        all.retain(|(_, names)| {
-            !parts::is_part(&names.server) && server.is_none_or(|server| names.server == server)
-        });
+        all.retain(|(_, names)| !parts::is_part(&names.server));
         let found = |(entry, names): (Entry, Names)| Found {
             entry,
             names: Some((names.server, names.username)),

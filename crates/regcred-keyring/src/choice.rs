@@ -217,6 +217,9 @@ fn open_kind(_kind: StoreKind, _settings: &Settings) -> Result<ClassStore, Store
 fn bus(set: &dyn Fn(&str) -> Option<OsString>, runtime: Option<&Path>) -> Bus {
     if let Some(address) = set("DBUS_SESSION_BUS_ADDRESS") {
         return match address.into_string() {
+            Ok(address) if names_program(&address) => {
+                Bus::None("DBUS_SESSION_BUS_ADDRESS names a program to be started")
+            }
             Ok(address) if !address.contains('\0') => Bus::At(address),
             _ => Bus::None("DBUS_SESSION_BUS_ADDRESS is no text"),
         };
@@ -226,6 +229,12 @@ fn bus(set: &dyn Fn(&str) -> Option<OsString>, runtime: Option<&Path>) -> Bus {
         Some(socket) => Bus::At(format!("unix:path={}", escape_address(socket))),
         None => Bus::None("DBUS_SESSION_BUS_ADDRESS is not set"),
     }
+}
+
+/// Whether libdbus would start a program to talk to a bus, and look for it in the current folder too (D-Bus specification,
+/// "Executed Subprocesses on Unix").
+fn names_program(address: &str) -> bool {
+    address.split(';').any(|address| address.starts_with("unixexec:"))
 }
 
 /// Escapes a value in a bus address (D-Bus specification, "Server Addresses").

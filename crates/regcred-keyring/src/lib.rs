@@ -11,6 +11,7 @@ mod backend;
 mod by_name;
 pub mod choice;
 pub mod class_store;
+mod entries;
 #[cfg(target_os = "linux")]
 pub mod keyutils;
 mod lock;

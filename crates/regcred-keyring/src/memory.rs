@@ -25,6 +25,7 @@ struct State {
     items: BTreeMap<(String, String), Item>,
     clock: u64,
     locked: bool,
+    matches_all: bool,
     limit: Option<usize>,
     writes_left: Option<usize>,
 }
@@ -57,6 +58,11 @@ impl Memory {
     /// Locks the keyring, or unlocks it.
     pub fn lock(&self, locked: bool) {
         self.state().locked = locked;
+    }
+
+    /// Makes every search find every entry, as a keyring may whose idea of a match is not ours.
+    pub fn match_all(&self) {
+        self.state().matches_all = true;
     }
 
     /// After this many changes every further one fails, as if the process had been killed there.
@@ -111,8 +117,10 @@ impl CredentialStoreApi for Memory {
 
     fn search(&self, spec: &HashMap<&str, &str>) -> Result<Vec<Entry>> {
         let state = self.state();
-        let names =
-            state.items.keys().filter(|names| spec.get(SERVER).is_none_or(|server| names.0 == *server));
+        let is_match = |names: &&(String, String)| {
+            state.matches_all || spec.get(SERVER).is_none_or(|server| names.0 == *server)
+        };
+        let names = state.items.keys().filter(is_match);
         let found = names.map(|names| InMemory { memory: self.clone(), names: names.clone() });
         Ok(found.map(|found| Entry::new_with_credential(Arc::new(found))).collect())
     }

@@ -6,7 +6,8 @@
 use keyring_core::Error;
 use zeroize::Zeroizing;
 
-use crate::backend::{Backend, Found, from_core};
+use crate::backend::{Found, from_core};
+use crate::entries::{Entries, ServerUrl};
 use crate::store::StoreError;
 
 /// Begins a main entry whose secret is in parts; then the generation and the number of parts. No secret that
@@ -26,13 +27,14 @@ pub(crate) fn is_part(server: &str) -> bool {
 
 /// Writes a secret, in parts if it must be.
 pub(crate) fn write(
-    backend: &dyn Backend,
-    server: &str,
+    entries: &Entries,
+    server: ServerUrl<'_>,
     username: &str,
     secret: &[u8],
 ) -> Result<(), StoreError> {
-    let entry = backend.entry(server, username)?;
-    let Some(limit) = backend.part_limit() else {
+    let entry = entries.entry(server, username)?;
+    let server = server.as_str();
+    let Some(limit) = entries.part_limit() else {
         return entry.set_secret(secret).map_err(from_core);
     };
     let old = read_head(&entry)?;
@@ -42,28 +44,28 @@ pub(crate) fn write(
         let generation = old.map_or(GENERATIONS[0], |old| other(old.generation));
         let mut count = 0_usize;
         for part in secret.chunks(limit) {
-            part_entry(backend, generation, count, server, username)?.set_secret(part).map_err(from_core)?;
+            part_entry(entries, generation, count, server, username)?.set_secret(part).map_err(from_core)?;
             count += 1;
         }
         let head = [HEAD, &[generation, b' '], count.to_string().as_bytes()].concat();
         entry.set_secret(&head).map_err(from_core)?;
         // Of a longer secret that a killed process left in this generation.
-        remove_from(backend, generation, count, server, username)?;
+        remove_from(entries, generation, count, server, username)?;
     }
-    old.map_or(Ok(()), |old| remove_from(backend, old.generation, 0, server, username))
+    old.map_or(Ok(()), |old| remove_from(entries, old.generation, 0, server, username))
 }
 
 /// Reads a secret, joined again; `None` if the entry is gone.
-pub(crate) fn read(backend: &dyn Backend, found: &Found) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+pub(crate) fn read(entries: &Entries, found: &Found) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
     let Some(secret) = get(&found.entry)? else { return Ok(None) };
     let (Some(_), Some((server, username)), Some(head)) =
-        (backend.part_limit(), &found.names, parse_head(&secret))
+        (entries.part_limit(), &found.names, parse_head(&secret))
     else {
         return Ok(Some(secret));
     };
     let mut parts = Vec::with_capacity(head.count);
     for number in 0..head.count {
-        let part = get(&part_entry(backend, head.generation, number, server, username)?)?;
+        let part = get(&part_entry(entries, head.generation, number, server, username)?)?;
         parts.push(part.ok_or_else(|| {
             StoreError::Unreadable(format!("a part of the secret for {server:?} is missing; log in again"))
         })?);
@@ -77,12 +79,12 @@ pub(crate) fn read(backend: &dyn Backend, found: &Found) -> Result<Option<Zeroiz
 }
 
 /// Removes the parts whose main entry is gone, or was never written because its process was killed.
-pub(crate) fn remove_orphans(backend: &dyn Backend) -> Result<(), StoreError> {
-    let parts = backend.parts()?;
+pub(crate) fn remove_orphans(entries: &Entries) -> Result<(), StoreError> {
+    let parts = entries.parts()?;
     if parts.is_empty() {
         return Ok(());
     }
-    let whole: Vec<_> = backend.find(None)?.into_iter().filter_map(|found| found.names).collect();
+    let whole: Vec<_> = entries.find(None)?.into_iter().filter_map(|found| found.names).collect();
     for (part, names) in parts {
         let of = names.server.strip_prefix(PART).and_then(|rest| rest.split_once(' '));
         let is_used =
@@ -115,24 +117,24 @@ fn other(generation: u8) -> u8 {
 }
 
 fn part_entry(
-    backend: &dyn Backend,
+    entries: &Entries,
     generation: u8,
     number: usize,
     server: &str,
     username: &str,
 ) -> Result<keyring_core::Entry, StoreError> {
-    backend.entry(&format!("{PART}{}{number} {server}", char::from(generation)), username)
+    entries.part(&format!("{PART}{}{number} {server}", char::from(generation)), username)
 }
 
 fn remove_from(
-    backend: &dyn Backend,
+    entries: &Entries,
     generation: u8,
     first: usize,
     server: &str,
     username: &str,
 ) -> Result<(), StoreError> {
     for number in first.. {
-        if !remove(&part_entry(backend, generation, number, server, username)?)? {
+        if !remove(&part_entry(entries, generation, number, server, username)?)? {
             break;
         }
     }

@@ -7,7 +7,8 @@ use regcred_core::credential::SecretString;
 /// A keyring that holds logins to registries.
 ///
 /// Servers are given and returned as URLs in any spelling; what is one server is for
-/// [`Server`](regcred_core::server::Server) to say. No method waits for a person: a keyring that would have to ask
+/// [`Server`](regcred_core::server::Server) to say. A control character in a server's name is an error
+/// ([`StoreError::Unfit`]): no server has one, and a keyring might cut the name there. No method waits for a person: a keyring that would have to ask
 /// is an error.
 pub trait Store {
     /// The login for a server, or `None` if there surely is none.
@@ -30,6 +31,12 @@ pub trait Store {
 
     /// What there is to say of the keyring itself.
     fn status(&self) -> Result<Status, StoreError>;
+
+    /// How many entries of other programs can't be asked for, because their server's name has a control character. No method
+    /// lists, finds or removes them.
+    fn unusable(&self) -> Result<usize, StoreError> {
+        Ok(0)
+    }
 }
 
 /// A user name and its secret, as credential helpers hand them around.

@@ -2,10 +2,17 @@
 
 #![cfg(test)]
 
+use std::sync::Arc;
+
+use keyring_core::CredentialStore;
 use regcred_core::credential::SecretString;
 use regcred_keyring::memory::Memory;
 use regcred_keyring::{Entry, Login, Status, Store, StoreError};
 use tempfile::TempDir;
+
+/// Of each kind: of C, the ends of C0, DEL, and of C1.
+const CONTROL_CHARACTERS: [char; 10] =
+    ['\0', '\u{1}', '\t', '\n', '\r', '\u{1b}', '\u{1f}', '\u{7f}', '\u{85}', '\u{9b}'];
 
 /// Longer than the limit of the tests with parts.
 const OLD: &str = "an old secret of thirty bytes.";
@@ -37,6 +44,12 @@ impl Keyring {
 
     fn put(&self, server: &str, username: &str, secret: &str) {
         self.store().store(server, &login(username, secret)).unwrap();
+    }
+
+    /// Keeps an entry past all rules.
+    fn put_by_others(&self, server: &str, secret: &str) {
+        let theirs: Arc<CredentialStore> = Arc::new(self.memory.clone());
+        theirs.build(server, "somebody", None).unwrap().set_secret(secret.as_bytes()).unwrap();
     }
 
     /// User and secret, as `get` finds them.
@@ -167,6 +180,98 @@ fn a_name_with_a_nul_is_refused() {
 }
 
 #[test]
+fn a_control_character_in_a_server_is_refused_by_every_verb() {
+    for limit in [None, Some(20)] {
+        let keyring = Keyring::with_limit(limit);
+        keyring.put("ghcr.io", "me", "1");
+        for character in CONTROL_CHARACTERS {
+            for server in [
+                format!("ghcr.io{character}"),
+                format!("{character}ghcr.io"),
+                format!("ghcr.io{character}.evil.example"),
+                format!("https://ghcr.io/{character}"),
+                format!("ghcr.io/team{character}/app"),
+                character.to_string(),
+            ] {
+                let store = keyring.store();
+                let errors = [
+                    store.get(&server).map(drop),
+                    store.store(&server, &login("you", "hunter2")),
+                    store.erase(&server),
+                ];
+                for error in errors.map(Result::unwrap_err) {
+                    assert!(matches!(error, StoreError::Unfit(_)), "{server:?}: {error}");
+                    let said = format!("a server has no {character:?}, but there is one at byte ");
+                    assert!(error.to_string().starts_with(&said), "{error}");
+                    assert!(!format!("{error} {error:?}").contains("hunter2"));
+                }
+            }
+        }
+        assert_eq!(keyring.get("ghcr.io"), Some(pair("me", "1")));
+        assert_eq!(keyring.memory.len(), 1);
+    }
+}
+
+#[test]
+fn what_others_keep_under_a_name_with_a_control_character_is_never_found() {
+    let keyring = Keyring::new();
+    keyring.put("ghcr.io", "me", "1");
+    for character in CONTROL_CHARACTERS {
+        keyring.put_by_others(&format!("ghcr.io{character}"), "theirs");
+        keyring.put_by_others(&format!("quay.io{character}.example"), "theirs");
+    }
+    let count = 2 * CONTROL_CHARACTERS.len();
+    for matches_all in [false, true] {
+        if matches_all {
+            keyring.memory.match_all();
+        }
+        assert_eq!(keyring.list(), [pair("ghcr.io", "me")]);
+        assert_eq!(keyring.store().status().unwrap(), Status { locked: false, entries: Some(1) });
+        assert_eq!(keyring.store().unusable().unwrap(), count);
+        assert_eq!(keyring.get("ghcr.io"), Some(pair("me", "1")));
+        assert_eq!(keyring.get("quay.io"), None);
+        keyring.store().erase("quay.io").unwrap();
+        keyring.put("https://ghcr.io", "me", "2");
+        keyring.put("ghcr.io", "me", "1");
+        assert_eq!(keyring.memory.len(), count + 1);
+    }
+    keyring.store().erase("ghcr.io").unwrap();
+    assert_eq!((keyring.list(), keyring.memory.len()), (Vec::new(), count));
+}
+
+#[test]
+fn what_a_keyring_takes_for_a_match_is_not_handed_out_and_not_removed() {
+    let keyring = Keyring::new();
+    keyring.put("ghcr.io", "me", "1");
+    keyring.put("ghcr.io.evil.example", "you", "2");
+    keyring.put("me@host", "them", "3");
+    keyring.memory.match_all();
+    for unknown in ["quay.io", "evil.example", "ghcr.io:5000", "me@other", "quay.io/team", "GHCR.io.evil"] {
+        assert_eq!(keyring.get(unknown), None, "{unknown}");
+        keyring.store().erase(unknown).unwrap();
+    }
+    for (server, expected) in [
+        ("ghcr.io", pair("me", "1")),
+        ("https://GHCR.io/v2/", pair("me", "1")),
+        ("ghcr.io/team", pair("me", "1")),
+        ("ghcr.io.evil.example", pair("you", "2")),
+        ("me@host", pair("them", "3")),
+    ] {
+        assert_eq!(keyring.get(server), Some(expected), "{server}");
+    }
+    keyring.put("quay.io", "me", "4");
+    keyring.store().erase("ghcr.io").unwrap();
+    let left = [pair("ghcr.io.evil.example", "you"), pair("me@host", "them"), pair("quay.io", "me")];
+    assert_eq!(keyring.list(), left);
+    // What hides its names can't be compared, and so it is not touched.
+    keyring.memory.lock(true);
+    assert!(matches!(keyring.store().get("ghcr.io"), Err(StoreError::Locked)));
+    assert!(matches!(keyring.store().erase("ghcr.io"), Err(StoreError::Locked)));
+    keyring.memory.lock(false);
+    assert_eq!(keyring.list(), left);
+}
+
+#[test]
 fn only_a_server_that_is_surely_absent_is_not_found_while_locked() {
     let keyring = Keyring::new();
     keyring.put("https://ghcr.io", "me", "1");
@@ -248,8 +353,7 @@ fn two_dozen_writers_at_once_leave_one_login_a_server() {
 #[test]
 fn what_others_keep_in_the_same_keyring_is_not_ours() {
     let keyring = Keyring::with_limit(Some(100));
-    let theirs: std::sync::Arc<keyring_core::CredentialStore> = std::sync::Arc::new(keyring.memory.clone());
-    theirs.build("ghcr.io", "somebody", None).unwrap().set_secret(b"theirs").unwrap();
+    keyring.put_by_others("ghcr.io", "theirs");
     assert_eq!(keyring.get("ghcr.io"), None);
     assert!(keyring.list().is_empty());
     keyring.put("ghcr.io", "me", "ours");

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use regcred_cli::failure::{Failure, exit};
-use regcred_cli::{output, shell};
+use regcred_cli::output;
+use regcred_cli::shell;
 use regcred_core::server::{docker_lookup_key, is_path_key, podman_lookup_key};
 use regcred_keyring::{Settings, StoreError};
 
@@ -223,30 +224,20 @@ fn refused(plan: &Plan) -> Failure {
 
 /// Clients that are told of a helper which they can't find fail at every pull.
 fn check_path(environment: &Environment, force: bool) -> Result<(), Failure> {
-    let found = environment.find_program(NAME);
+    let found = environment.search_path().find(NAME);
     match (&found, &environment.program) {
-        (Some(found), Some(program)) if found.canonicalize().ok() != program.canonicalize().ok() => {
+        (Ok(found), Some(program)) if found.canonicalize().ok() != program.canonicalize().ok() => {
             output::warning(&format!("the clients start another one than this: {found:?}, not {program:?}"));
             Ok(())
         }
-        (Some(_), _) => Ok(()),
-        (None, program) => {
-            let link = program.as_ref().map_or_else(
-                || "put it into a folder of PATH".to_owned(),
-                |program| {
-                    let program = shell::word(&program.display().to_string());
-                    format!("put its folder on PATH, or link it: ln -s {program} /usr/local/bin/")
-                },
-            );
-            let failure = Failure::new(
-                exit::FAILED,
-                format!("{NAME} is not on PATH, where docker and podman look for it"),
-            );
+        (Ok(_), _) => Ok(()),
+        (Err(missing), program) => {
+            let (message, remedy) = super::not_on_path(missing, "docker and podman", program.as_deref());
             if force {
-                output::warning(&failure.message);
+                output::warning(&message);
                 return Ok(());
             }
-            Err(failure.hint(format!("{link}; nothing was changed")))
+            Err(Failure::new(exit::FAILED, message).hint(format!("{remedy}; nothing was changed")))
         }
     }
 }

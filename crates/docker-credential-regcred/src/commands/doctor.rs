@@ -24,7 +24,8 @@ pub(super) static COMMAND: Command = Command {
     arguments: "",
     about: "Find out what is wrong, and what to do about it",
     details: "\
-Looks at the keyring (which one and why, whether it answers, whether it is locked, what it holds), at PATH, at the files of
+Looks at the keyring (which one and why, whether it answers, whether it is locked, what it holds), at PATH (whether this
+program is on it, which of its elements are passed over because they are not absolute folders), at the files of
 docker and podman (which helper they name, which passwords stand in them, who may read them), at the tokens (expired or
 soon to), and at the surroundings (WSL, SSH). Each problem comes with its remedy. Nothing is changed, no registry is
 asked, and no password is printed.",
@@ -52,7 +53,7 @@ fn print(examination: &Examination) -> Result<(), Failure> {
         output::line(&format!("  {}: {username:?}{expires}", shown_key(server)))?;
     }
     output::line("Program on PATH")?;
-    let path = examination.program_on_path.as_ref();
+    let path = examination.program_on_path.as_ref().ok();
     output::line(&format!(
         "  {}",
         path.map_or_else(|| "none".to_owned(), |path| path.display().to_string())
@@ -160,7 +161,7 @@ fn report(examination: &Examination) -> Value {
             "entries": keyring.status.entries,
         })),
         "logins": logins.collect::<Vec<_>>(),
-        "programOnPath": examination.program_on_path.as_deref().map(path),
+        "programOnPath": examination.program_on_path.as_deref().ok().map(path),
         "program": examination.program.as_deref().map(path),
         "files": examination.survey.files.iter().map(file_report).collect::<Vec<_>>(),
         "wsl": examination.is_wsl,

@@ -8,12 +8,16 @@ mod logout;
 mod migrate;
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use regcred_cli::failure::{Failure, exit};
 use regcred_cli::output;
+use regcred_cli::program::NotOnPath;
+use regcred_cli::shell;
 use regcred_core::server::Server;
 use regcred_keyring::{Chosen, Login, Settings, Store, StoreError};
 
+use crate::NAME;
 use crate::cli::{self, Arguments, Command};
 use crate::environment::Environment;
 
@@ -67,7 +71,7 @@ fn store(store: &dyn Store, keyring: &str, key: &str, login: &Login) -> Result<(
         return Ok(());
     }
     Err(Failure::new(exit::HELPER, format!("the {keyring} does not hand out what was stored there"))
-        .hint(format!("see what is wrong with it: {} doctor", crate::NAME)))
+        .hint(format!("see what is wrong with it: {NAME} doctor")))
 }
 
 /// Root has a keyring of its own, and what is in there is nothing to the user whose home this is.
@@ -80,6 +84,18 @@ fn check_home(environment: &Environment, force: bool) -> Result<(), Failure> {
         ),
     )
     .hint("run this as that user, or with a HOME of your own; nothing was changed (--force goes on)"))
+}
+
+/// That clients don't find this program, and what to do about it.
+fn not_on_path(missing: &NotOnPath, clients: &str, program: Option<&Path>) -> (String, String) {
+    let message = match missing {
+        NotOnPath::Nowhere => format!("{NAME} is not on PATH, where {clients} look for it"),
+        NotOnPath::PassedOver(_) => format!("{NAME} {missing}, by {clients} too"),
+    };
+    let Some(program) = program else { return (message, "put it into a folder of PATH".to_owned()) };
+    let folder = missing.remedy("put its folder on PATH");
+    let program = shell::word(&program.display().to_string());
+    (message, format!("{folder}, or link it: ln -s {program} /usr/local/bin/"))
 }
 
 /// Tells what whoever stores a login in this keyring should know.

@@ -168,7 +168,7 @@ async fn log_in(
     if user.token.is_some() || user.username.is_some() || user.auth_provider.is_some() {
         return Ok(None);
     }
-    let plugin = Plugin::new(exec, cluster.clone(), environment.stdin_is_terminal, server.to_owned());
+    let plugin = Plugin::new(exec, cluster.clone(), environment, server.to_owned());
     let login = plugin.log_in().await?;
     if let Some((certificate, key)) = login.certificate {
         user.client_certificate_data = Some(STANDARD.encode(certificate));

@@ -7,17 +7,21 @@
 use std::process::{Output, Stdio};
 
 use kube::config::{Cluster, ExecAuthCluster, ExecConfig, ExecInteractiveMode};
+use regcred_cli::program::{NotOnPath, SearchPath};
 use regcred_core::credential::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::environment::Environment;
 use crate::failure::{Failure, exit};
+use crate::file::reason;
 
 /// How to log in: the program, and what it is told.
 pub(super) struct Plugin {
     config: ExecConfig,
     cluster: Cluster,
+    path: SearchPath,
     /// Whether a person can answer its questions.
     stdin_is_terminal: bool,
     /// Where it logs in to, for messages.
@@ -48,8 +52,14 @@ struct Status {
 }
 
 impl Plugin {
-    pub(super) fn new(config: ExecConfig, cluster: Cluster, stdin_is_terminal: bool, server: String) -> Self {
-        Self { config, cluster, stdin_is_terminal, server }
+    pub(super) fn new(
+        config: ExecConfig,
+        cluster: Cluster,
+        environment: &Environment,
+        server: String,
+    ) -> Self {
+        let (path, stdin_is_terminal) = (environment.search_path(), environment.stdin_is_terminal);
+        Self { config, cluster, path, stdin_is_terminal, server }
     }
 
     /// Runs the program once.
@@ -59,7 +69,9 @@ impl Plugin {
             return Err(self.failed("the `exec` of the kubeconfig's user names no command"));
         }
         let interactive = self.is_interactive(name)?;
-        let mut command = tokio::process::Command::new(name);
+        // kube has made a relative path an absolute one, below the kubeconfig's folder, as client-go does.
+        let command = self.path.command(name).map_err(|missing| self.missing(name, &missing))?;
+        let mut command = tokio::process::Command::from(command);
         command
             .args(self.config.args.iter().flatten())
             .env("KUBERNETES_EXEC_INFO", self.info(interactive)?)
@@ -129,8 +141,15 @@ impl Plugin {
         Ok(login)
     }
 
+    fn missing(&self, name: &str, missing: &NotOnPath) -> Failure {
+        let failure = self.failed(&format!("can't run {name:?}: it {missing}"));
+        let otherwise = self.config.install_hint.as_deref().map(str::trim).or(failure.hint.as_deref());
+        let hint = missing.remedy(otherwise.unwrap_or_default());
+        failure.hint(hint)
+    }
+
     fn not_started(&self, name: &str, error: &std::io::Error) -> Failure {
-        let failure = self.failed(&format!("can't run {name:?}: {error}"));
+        let failure = self.failed(&format!("can't run {name:?}: {}", reason(error)));
         match &self.config.install_hint {
             Some(hint) if error.kind() == std::io::ErrorKind::NotFound => failure.hint(hint.trim()),
             _ => failure,

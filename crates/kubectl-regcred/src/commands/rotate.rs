@@ -170,7 +170,7 @@ async fn rotate(
     // Before anything else can read standard input: an exec plugin of the kubeconfig may.
     let credentials = gather(&source, cluster, environment).await?.content.credentials()?;
     if let Some(command) = &args.verify_command {
-        verify::verify(command, args.verify_timeout, &credentials).await?;
+        verify::verify(command, &environment.search_path(), args.verify_timeout, &credentials).await?;
     }
     let mut anywhere = cluster.clone();
     if anywhere.namespace.len() > 1 {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use regcred_cli::client_files::ClientFiles;
 use regcred_core::docker_config::{DockerConfig, Form};
 
+use super::helper::Helpers;
 use super::select::Holder;
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
@@ -21,11 +22,12 @@ pub(super) fn holders(
     helper_timeout: Duration,
     environment: &Environment,
 ) -> Result<Vec<Holder>, Failure> {
+    let helpers = Helpers { path: environment.search_path(), timeout: helper_timeout };
     let read = |title: String, text: &[u8]| {
         let config = DockerConfig::parse(text, Form::Config).map_err(|error| {
             Failure::new(exit::FAILED, format!("{title} is not a docker config: {error}"))
         })?;
-        Ok(Holder { title, config, helper_timeout: Some(helper_timeout) })
+        Ok(Holder { title, config, helpers: Some(helpers.clone()) })
     };
     let open = |path: &PathBuf| read(format!("{path:?}"), &file::read(path)?);
     if let Some(path) = path {

@@ -3,17 +3,28 @@
 use std::time::Duration;
 
 use regcred_cli::credential_helper::CredentialHelper;
+use regcred_cli::program::SearchPath;
 
 use crate::failure::{Failure, exit};
 
-/// The helper that a docker config names; `timeout` is that of --helper-timeout.
-pub(super) fn named(name: &str, timeout: Duration) -> Result<CredentialHelper, Failure> {
-    let helper = CredentialHelper::new(name, timeout).map_err(|failure| {
-        failure.hint("`credsStore` and `credHelpers` hold the NAME of a docker-credential-NAME on PATH")
-    })?;
-    Ok(helper
-        .if_missing("install it, or take it out of `credsStore` or `credHelpers` and log in again")
-        .if_slow("give it longer with --helper-timeout"))
+/// How the helpers that a docker config names are asked.
+#[derive(Clone)]
+pub(super) struct Helpers {
+    pub(super) path: SearchPath,
+    /// That of --helper-timeout.
+    pub(super) timeout: Duration,
+}
+
+impl Helpers {
+    /// The helper of this name.
+    pub(super) fn named(&self, name: &str) -> Result<CredentialHelper, Failure> {
+        let helper = CredentialHelper::new(name, self.path.clone(), self.timeout).map_err(|failure| {
+            failure.hint("`credsStore` and `credHelpers` hold the NAME of a docker-credential-NAME on PATH")
+        })?;
+        Ok(helper
+            .if_missing("install it, or take it out of `credsStore` or `credHelpers` and log in again")
+            .if_slow("give it longer with --helper-timeout"))
+    }
 }
 
 /// Asks it something. It answers when it likes, and waiting for it blocks.

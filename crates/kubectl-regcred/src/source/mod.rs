@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::Args;
 use regcred_core::credential::{Credential, SecretString};
-use regcred_core::server::{Server, ServerError};
+use regcred_core::server::{Server, ServerError, check_control_characters, shown_key};
 use zeroize::Zeroizing;
 
 use crate::cli::ClusterArgs;
@@ -231,8 +231,12 @@ fn secret_value(value: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::new(value.to_owned()))
 }
 
-/// Checks a user name and a password that are to be written into a pull secret for `registry`.
+/// Checks a registry's name, and the user name and password that are to be written into a pull secret for it.
 fn check(registry: &str, credential: &Credential) -> Result<(), Failure> {
+    check_control_characters(registry).map_err(|error| {
+        Failure::usage(format!("{:?} is not the name of a registry: {error}", shown_key(registry)))
+            .hint("correct the name where it is written")
+    })?;
     if credential.username.is_empty() {
         return Err(Failure::usage(format!("the user name for {registry:?} is empty")));
     }

@@ -38,5 +38,5 @@ pub(super) async fn holder(
         .map_err(|error| Failure::new(exit::FAILED, format!("{title} holds no docker config: {error}")))?;
     let origin = [context, Some(namespace), Some(name)].into_iter().flatten().collect::<Vec<_>>().join("/");
     // The kubelet asks no helper that a Secret names, and neither do we.
-    Ok((Holder { title, config, helper_timeout: None }, origin))
+    Ok((Holder { title, config, helpers: None }, origin))
 }

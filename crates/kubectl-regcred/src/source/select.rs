@@ -1,13 +1,13 @@
 //! Picking credentials out of docker configs: by registry, or all of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
 
 use regcred_cli::credential_helper::CredentialHelper;
 use regcred_core::credential::{Credential, Login};
 use regcred_core::docker_config::{AuthEntry, DockerConfig};
 use regcred_core::server::{Server, pull_secret_key, same_registry, shown_key};
 
+use super::helper::Helpers;
 use super::{check, helper};
 use crate::failure::{Failure, exit};
 use crate::output;
@@ -17,8 +17,8 @@ pub(super) struct Holder {
     /// What to call it in messages.
     pub(super) title: String,
     pub(super) config: DockerConfig,
-    /// How long its credential helpers may take; `None` if they are not to be asked.
-    pub(super) helper_timeout: Option<Duration>,
+    /// How its credential helpers are asked; `None` if they are not to be.
+    pub(super) helpers: Option<Helpers>,
 }
 
 /// A login, and who gave it.
@@ -175,8 +175,8 @@ impl<'a> Indexed<'a> {
             (None, None) => docker_key(registry),
         };
         let name = special.map(|(_, helper)| helper.clone()).or_else(|| self.holder.config.creds_store());
-        let (Some(name), Some(timeout)) = (name, self.holder.helper_timeout) else { return Ok(None) };
-        let helper = helper::named(&name, timeout)?;
+        let (Some(name), Some(helpers)) = (name, &self.holder.helpers) else { return Ok(None) };
+        let helper = helpers.named(&name)?;
         let server = key.clone();
         let login = helper::ask(&helper, move |helper| helper.get(&server)).await?;
         Ok(login.map(|login| (key, Found { login, holder: helper.program().to_owned() })))
@@ -233,10 +233,10 @@ async fn known_registries(holders: &[Holder]) -> String {
     let mut unknown = String::new();
     for holder in holders {
         known.extend(holder.keys());
-        let (Some(store), Some(timeout)) = (holder.config.creds_store(), holder.helper_timeout) else {
+        let (Some(store), Some(helpers)) = (holder.config.creds_store(), &holder.helpers) else {
             continue;
         };
-        let listed = match helper::named(&store, timeout) {
+        let listed = match helpers.named(&store) {
             Ok(helper) => helper::ask(&helper, CredentialHelper::list).await,
             Err(failure) => Err(failure),
         };

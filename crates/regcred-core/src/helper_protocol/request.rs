@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::credential::SecretString;
 use crate::json::{Json, Kind, write_string};
+use crate::server::{ServerError, check_control_characters};
 
 /// The longest input that is read, in bytes: far beyond any credential, and soon read.
 pub const MAX_INPUT: usize = 1024 * 1024;
@@ -50,12 +51,19 @@ pub enum RequestError {
     /// A field of `store` is no string.
     #[error("`{0}` is not a string")]
     NotAString(&'static str),
+    /// A control character is in the server URL: nothing is ever kept under such a name.
+    #[error("{0}; name the server without it")]
+    ControlCharacter(#[from] ServerError),
 }
 
 /// Reads the input of `get` and `erase`: a server URL, with white space around it.
 pub fn read_server(input: &[u8]) -> Result<String, RequestError> {
     let text = text(input)?.trim();
-    if text.is_empty() { Err(RequestError::NoServer) } else { Ok(text.to_owned()) }
+    if text.is_empty() {
+        return Err(RequestError::NoServer);
+    }
+    check_control_characters(text)?;
+    Ok(text.to_owned())
 }
 
 /// Reads the input of `store`. Names of fields fold their case as Go's decoder does, unknown fields are ignored,
@@ -82,6 +90,7 @@ pub fn read_store(input: &[u8]) -> Result<StoreRequest, RequestError> {
     if username.is_empty() {
         return Err(RequestError::NoUsername);
     }
+    check_control_characters(&server)?;
     Ok(StoreRequest { server, username, secret })
 }
 
@@ -163,6 +172,22 @@ mod tests {
         assert_eq!(told(b"{}"), "no credentials server URL");
         assert_eq!(told(br#"{"Username":"me","Secret":"s"}"#), "no credentials server URL");
         assert_eq!(told(br#"{"ServerURL":"ghcr.io","Secret":"s"}"#), "no credentials username");
+    }
+
+    #[test]
+    fn a_control_character_in_a_server_is_refused() {
+        for character in ['\0', '\n', '\t', '\u{1b}', '\u{7f}', '\u{80}', '\u{9b}'] {
+            let said = format!(
+                "a server has no {character:?}, but there is one at byte 7; name the server without it"
+            );
+            let server = format!("ghcr.io{character}.evil.example");
+            assert_eq!(read_server(server.as_bytes()).unwrap_err().to_string(), said);
+            let login = serde_json::json!({ "ServerURL": server, "Username": "me", "Secret": "hunter2" });
+            assert_eq!(read_store(login.to_string().as_bytes()).unwrap_err().to_string(), said);
+        }
+        // What stands around a server is taken off, but not in `store`.
+        assert_eq!(read_server(b"\t\x0bghcr.io\x0c\r\n"), Ok("ghcr.io".into()));
+        assert!(read_store(b"{\"ServerURL\":\"ghcr.io\\n\",\"Username\":\"me\",\"Secret\":\"s\"}").is_err());
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Connection {
         server: Option<&str>,
         username: Option<&str>,
     ) -> std::result::Result<Call, StoreError> {
-        self.bus.call(SERVICE_PATH, SERVICE, "SearchItems", (attributes(server, username),))
+        self.bus.call(SERVICE_PATH, SERVICE, "SearchItems", (attributes(server, username)?,))
     }
 
     fn found(&mut self, call: Call) -> std::result::Result<Vec<Path<'static>>, StoreError> {
@@ -132,14 +132,6 @@ impl Connection {
             self.bus.reply(call).map_err(gone)?;
         unlocked.extend(locked);
         Ok(unlocked)
-    }
-
-    /// The path of the one item of this server and user that is used; the newest, if there are several.
-    fn newest(&mut self, server: &str, username: &str) -> Result<Path<'static>> {
-        let call = self.search(Some(server), Some(username)).map_err(to_core)?;
-        let paths = self.found(call).map_err(to_core)?;
-        let items = self.describe(&paths).map_err(to_core)?;
-        items.into_iter().max_by_key(|item| item.modified).map(|item| item.path).ok_or(Error::NoEntry)
     }
 
     /// Asks for the attributes of items, of all at once; those that went away meanwhile are left out.
@@ -162,15 +154,15 @@ impl Connection {
     }
 
     fn set(&mut self, server: &str, username: &str, secret: &[u8]) -> std::result::Result<(), StoreError> {
-        let (session, cipher) = self.session()?;
-        let (vector, encrypted) = cipher.encrypt(secret)?;
-        let mut properties = PropMap::new();
-        properties.insert(format!("{ITEM}.Label"), Variant(Box::new(server.to_owned())));
-        let attributes: HashMap<String, String> = attributes(Some(server), Some(username))
+        let attributes: HashMap<String, String> = attributes(Some(server), Some(username))?
             .into_iter()
             .chain([SCHEMA])
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
+        let (session, cipher) = self.session()?;
+        let (vector, encrypted) = cipher.encrypt(secret)?;
+        let mut properties = PropMap::new();
+        properties.insert(format!("{ITEM}.Label"), Variant(Box::new(server.to_owned())));
         properties.insert(format!("{ITEM}.Attributes"), Variant(Box::new(attributes)));
         let envelope: Envelope = (session, vector, encrypted, "text/plain".to_owned());
         let replace = true;
@@ -218,9 +210,20 @@ impl Connection {
     }
 }
 
-fn attributes<'a>(server: Option<&'a str>, username: Option<&'a str>) -> HashMap<&'static str, &'a str> {
+/// What our items are looked for by and made with. The dbus crate would cut a text at a NUL, and so name another item.
+fn attributes<'a>(
+    server: Option<&'a str>,
+    username: Option<&'a str>,
+) -> std::result::Result<HashMap<&'static str, &'a str>, StoreError> {
     let names = [(SERVER, server), (USERNAME, username)];
-    MARKS.into_iter().chain(names.into_iter().filter_map(|(name, value)| Some((name, value?)))).collect()
+    let names = names.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let attributes: HashMap<_, _> = MARKS.into_iter().chain(names).collect();
+    match attributes.iter().find(|(_, value)| value.contains('\0')) {
+        Some((name, _)) => Err(StoreError::Unfit(format!(
+            "the {name} has a NUL character, which the Secret Service can't be told; leave it out"
+        ))),
+        None => Ok(attributes),
+    }
 }
 
 /// What the service tells of an item.
@@ -317,7 +320,7 @@ impl fmt::Debug for SecretService {
     }
 }
 
-/// An item by its server and user, or one that was found.
+/// An item that was found, or its server and user for one that is to be written.
 struct Secret {
     store: SecretService,
     names: Option<(String, String)>,
@@ -325,12 +328,11 @@ struct Secret {
 }
 
 impl Secret {
-    fn path(&self, connection: &mut Connection) -> Result<Path<'static>> {
-        match (&self.item, &self.names) {
-            (Some(item), _) => Ok(item.path.clone()),
-            (None, Some((server, username))) => connection.newest(server, username),
-            (None, None) => Err(Error::NoEntry),
-        }
+    /// The path of an item that was found. By its names alone none is read or removed: the service would choose it.
+    fn path(&self) -> Result<&Path<'static>> {
+        let unsupported =
+            || Error::NotSupportedByStore("only items that were found have a secret".to_owned());
+        self.item.as_ref().map(|item| &item.path).ok_or_else(unsupported)
     }
 }
 
@@ -341,9 +343,7 @@ impl CredentialApi for Secret {
     }
 
     fn get_secret(&self) -> Result<Vec<u8>> {
-        let mut connection = self.store.connection();
-        let path = self.path(&mut connection)?;
-        Ok(std::mem::take(&mut *connection.get(&path)?))
+        Ok(std::mem::take(&mut *self.store.connection().get(self.path()?)?))
     }
 
     fn get_attributes(&self) -> Result<HashMap<String, String>> {
@@ -354,9 +354,7 @@ impl CredentialApi for Secret {
     }
 
     fn delete_credential(&self) -> Result<()> {
-        let mut connection = self.store.connection();
-        let path = self.path(&mut connection)?;
-        connection.delete(&path)
+        self.store.connection().delete(self.path()?)
     }
 
     fn get_credential(&self) -> Result<Option<Arc<Credential>>> {

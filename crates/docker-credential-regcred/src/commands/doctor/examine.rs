@@ -1,14 +1,16 @@
 //! What can be found out about the keyring, the clients and the surroundings, and what is wrong with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use regcred_cli::program::{NotOnPath, SearchPath};
 use regcred_cli::shell;
 use regcred_core::credential::expiry;
 use regcred_core::server::{Server, shown_key};
 use regcred_keyring::choice::Wanted;
 use regcred_keyring::{Chosen, Entry, Settings, Status, StoreError, StoreKind, UNLOCK};
 
+use super::super::not_on_path;
 use super::files::Files;
 use super::findings::Findings;
 use crate::NAME;
@@ -37,7 +39,7 @@ pub(super) struct Keyring {
 pub(super) struct Examination {
     pub(super) keyring: Option<Keyring>,
     pub(super) logins: Vec<KeptLogin>,
-    pub(super) program_on_path: Option<PathBuf>,
+    pub(super) program_on_path: Result<PathBuf, NotOnPath>,
     pub(super) program: Option<PathBuf>,
     pub(super) survey: Survey,
     pub(super) is_wsl: bool,
@@ -50,7 +52,7 @@ pub(super) fn examine(environment: &Environment) -> Examination {
     let mut examination = Examination {
         keyring: None,
         logins: Vec::new(),
-        program_on_path: environment.find_program(NAME),
+        program_on_path: environment.search_path().find(NAME),
         program: environment.program.clone(),
         survey: Survey::take(environment),
         is_wsl: is_wsl(environment),
@@ -58,7 +60,7 @@ pub(super) fn examine(environment: &Environment) -> Examination {
         findings: Findings::default(),
     };
     examination.keyring(environment);
-    examination.path();
+    examination.path(&environment.search_path());
     examination.files(environment);
     examination.expiry(environment.now);
     examination
@@ -90,8 +92,11 @@ impl Examination {
         self.about_choice(&settings, &chosen, environment);
         if status.locked {
             self.keyring_failed(&StoreError::Locked);
-        } else if let Err(error) = self.read_logins(&chosen) {
-            self.keyring_failed(&error);
+        } else {
+            match self.read_logins(&chosen).and_then(|()| chosen.store.unusable()) {
+                Ok(count) => self.unusable(count, chosen.kind),
+                Err(error) => self.keyring_failed(&error),
+            }
         }
         self.keyring = Some(Keyring { kind: chosen.kind, reason: chosen.reason, status });
     }
@@ -155,23 +160,28 @@ impl Examination {
         Ok(())
     }
 
-    fn path(&mut self) {
+    fn unusable(&mut self, count: usize, keyring: StoreKind) {
+        let (entries, them) = match count {
+            0 => return,
+            1 => ("1 entry".to_owned(), "it"),
+            many => (format!("{many} entries"), "them"),
+        };
+        self.findings.note(
+            "unusableName",
+            format!(
+                "the {keyring} holds {entries} for a server whose name has a control character, and no client is given {them}"
+            ),
+            format!("remove {them} with the program that stored {them}, or with the keyring's own"),
+        );
+    }
+
+    fn path(&mut self, path: &SearchPath) {
         match (&self.program_on_path, &self.program) {
-            (None, program) => {
-                let remedy = program.as_ref().map_or_else(
-                    || "put it into a folder of PATH".to_owned(),
-                    |program| {
-                        let program = shell::word(&program.display().to_string());
-                        format!("put its folder on PATH, or link it: ln -s {program} /usr/local/bin/")
-                    },
-                );
-                self.findings.problem(
-                    "notOnPath",
-                    format!("{NAME} is not on PATH, where clients look for it"),
-                    remedy,
-                );
+            (Err(missing), program) => {
+                let (message, remedy) = not_on_path(missing, "clients", program.as_deref());
+                self.findings.problem("notOnPath", message, remedy);
             }
-            (Some(found), Some(program)) if found.canonicalize().ok() != program.canonicalize().ok() => {
+            (Ok(found), Some(program)) if found.canonicalize().ok() != program.canonicalize().ok() => {
                 let message =
                     format!("clients start {found:?}, the first on PATH, and not this program, {program:?}");
                 self.findings.problem(
@@ -180,7 +190,19 @@ impl Examination {
                     "remove one of the two, or change their order on PATH",
                 );
             }
-            (Some(_), _) => {}
+            (Ok(_), _) => {}
+        }
+        let elements: Vec<_> = path.passed_over().iter().map(|element| shown_element(element)).collect();
+        if !elements.is_empty() {
+            self.findings.note(
+                "passedOverOnPath",
+                format!(
+                    "PATH has elements that are not absolute folders, and no program is started from there: {}",
+                    elements.join(", ")
+                ),
+                "take them out of PATH, or write absolute folders in their place; docker and podman fail where they find a \
+                 program there first",
+            );
         }
     }
 
@@ -198,6 +220,13 @@ impl Examination {
             self.findings.expiry(now, at, &token, command("login", server));
         }
     }
+}
+
+fn shown_element(element: &Path) -> String {
+    if element.as_os_str().is_empty() {
+        return "an empty one (the current folder)".to_owned();
+    }
+    format!("{element:?}")
 }
 
 /// The command of ours for a server in the keyring; words if it has a name that only the client that stored it knows.

@@ -2,11 +2,13 @@
 //! the keyring that nobody asks for.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use regcred_cli::program::NotOnPath;
 use regcred_cli::shell;
 use regcred_core::credential::{Login, expiry};
 use regcred_core::docker_config::AuthEntry;
+use regcred_core::helper_protocol;
 use regcred_core::server::{
     Server, docker_lookup_key, is_path_key, podman_lookup_key, same_registry, shown_key,
 };
@@ -206,11 +208,11 @@ impl Files<'_> {
             named.entry(helper).or_default().1.push(key);
         }
         for (helper, (is_store, keys)) in named {
-            let is_there = || self.environment.find_program(&format!("docker-credential-{helper}")).is_some();
             // Without our own, there is another problem.
-            if helper.is_empty() || helper == HELPER || is_there() {
+            if helper.is_empty() || helper == HELPER {
                 continue;
             }
+            let Err(missing) = self.find_helper(&helper) else { continue };
             // Others are never looked up, and `configure` would name the one that is.
             let keys: Vec<_> = keys.into_iter().filter(|key| is_looked_up(client, key)).collect();
             let mut commands = Vec::new();
@@ -231,11 +233,18 @@ impl Files<'_> {
                     "it is a program of Windows, which WSL finds only if Windows' PATH is on its own; mend that, {instead}"
                 )
             } else {
-                format!("install it, {instead}")
+                format!("{}, {instead}", missing.remedy("install it"))
             };
-            let message = format!("{path:?} names docker-credential-{helper}, which is not on PATH");
+            let message = format!("{path:?} names docker-credential-{helper}, which {missing}");
             findings.problem("helperMissing", message, remedy);
         }
+    }
+
+    /// Where a helper is, by the name that a file gives it.
+    fn find_helper(&self, name: &str) -> Result<PathBuf, NotOnPath> {
+        // A separator in it would make it a path.
+        let program = helper_protocol::program(name).ok_or(NotOnPath::Nowhere)?;
+        self.environment.search_path().find(&program)
     }
 
     /// Whether those who could ask us do.
@@ -267,8 +276,7 @@ impl Files<'_> {
 
     fn first_configuration(&self) -> String {
         if let Some(other) = self.survey.docker_creds_store() {
-            let is_there = self.environment.find_program(&format!("docker-credential-{other}")).is_some();
-            let copy = if is_there {
+            let copy = if self.find_helper(&other).is_ok() {
                 format!("{NAME} migrate --from-helper {} && ", shell::word(&other))
             } else {
                 String::new()

@@ -100,7 +100,7 @@ impl Search<'_> {
         if name == HELPER {
             return Err(Failure::usage("--from-helper names this very helper"));
         }
-        let helper = CredentialHelper::new(name, PATIENCE)?
+        let helper = CredentialHelper::new(name, self.environment.search_path(), PATIENCE)?
             .if_missing("install it, or give the NAME of a docker-credential-NAME on PATH");
         for key in helper.list()? {
             if !self.wants(&key) {
