@@ -3,6 +3,7 @@
 //! - [`cluster`](mod@cluster): the API server that the tests share, a namespace for each test, users with few
 //!   rights.
 //! - [`sandbox`]: a bare environment to run whole programs in, and what they [`output`].
+//! - [`krew_store`]: our programs as krew unpacks and links them.
 //! - [`leak`]: whether a secret can be found where it must not be.
 //! - [`fault_proxy`]: a network that loses answers, in front of the real API server.
 //! - [`forward_proxy`]: real HTTP and SOCKS5 proxies on the way to it.
@@ -15,6 +16,9 @@
 //! - [`doctor`]: a machine for the helper's `doctor`, and what it says of it.
 //! - [`registry`]: a real registry with users and a log.
 //! - [`secret_service`]: a keyring.
+//! - [`release`]: archives and packages of the programs.
+//! - [`file_server`]: where they are downloaded from.
+//! - [`throwaway_root`]: this machine's own system, for a package to be installed into.
 //! - [`schema`]: what scripts are promised of what a command prints.
 //! - [`terminal`]: a person at a terminal.
 //! - [`tls`](mod@tls): TLS in front of a server of a test.
@@ -35,9 +39,11 @@ pub mod clients;
 pub mod cluster;
 pub mod doctor;
 pub mod fault_proxy;
+pub mod file_server;
 pub mod forward_proxy;
 pub mod helper;
 pub mod kernel_keyring;
+pub mod krew_store;
 pub mod leak;
 pub mod mounts;
 pub mod oracle;
@@ -45,11 +51,13 @@ pub mod output;
 pub mod policy;
 pub mod processes;
 pub mod registry;
+pub mod release;
 pub mod sandbox;
 pub mod schema;
 pub mod secret_service;
 pub mod skip;
 pub mod terminal;
+pub mod throwaway_root;
 pub mod tls;
 pub mod webhook;
 

@@ -238,12 +238,16 @@ fn kill_group(child: &Child) {
 ///
 /// Cargo's folder itself is not for a PATH: kubectl takes `kubectl-regcred.d` in there for a plugin.
 fn link_programs(folder: &Path) {
-    let test = std::env::current_exe().expect("the test program knows where it lies");
-    let target = test.ancestors().nth(2).expect("a test program lies in target/PROFILE/deps");
-    for entry in target.read_dir().expect("cargo's folder can be listed").flatten() {
+    for entry in programs_folder().read_dir().expect("cargo's folder can be listed").flatten() {
         let path = entry.path();
         if path.extension().is_none() && xtask::environment::is_executable(&path) {
             symlink(&path, folder.join(entry.file_name())).expect("a program can be linked");
         }
     }
+}
+
+/// Where cargo puts the workspace's programs.
+pub(crate) fn programs_folder() -> PathBuf {
+    let test = std::env::current_exe().expect("the test program knows where it lies");
+    test.ancestors().nth(2).expect("a test program lies in target/PROFILE/deps").to_owned()
 }

@@ -16,7 +16,7 @@ fn every_object_of_every_command_follows_the_schema() {
     let sandbox = Sandbox::new(cluster());
     sandbox.write("config.json", CONFIG);
     sandbox.write("good.json", GOOD);
-    let commands: [(&str, &[&str], i32); 10] = [
+    let commands: [(&str, &[&str], i32); 11] = [
         ("Version", &["version"], 0),
         ("LintReport", &["lint", "-f", "config.json", "-f", "good.json"], 3),
         ("Match", &["match", "nginx", "-f", "good.json"], 0),
@@ -36,6 +36,7 @@ fn every_object_of_every_command_follows_the_schema() {
         ("DanglingReferenceList", &["list", "-A", "--dangling"], 0),
         ("InspectReport", &["inspect", "-f", "config.json", "-f", "good.json"], 0),
         ("InspectReport", &["inspect", "-f", "config.json", "--show-secrets"], 0),
+        ("SetupReport", &["setup", "--dry-run"], 0),
     ];
     for (kind, arguments, code) in commands {
         for format in ["json", "yaml"] {

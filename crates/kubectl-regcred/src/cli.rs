@@ -9,7 +9,7 @@ use regcred_core::credential::SecretString;
 use regcred_core::metadata::check_namespace;
 
 use crate::commands::{
-    attach, completion, create, detach, inspect, lint, list, r#match, rotate, set, unset, version,
+    attach, completion, create, detach, inspect, lint, list, r#match, rotate, set, setup, unset, version,
 };
 use crate::failure::Failure;
 
@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Match(r#match::MatchArgs),
     Rotate(Box<rotate::RotateArgs>),
     Set(Box<set::SetArgs>),
+    Setup(setup::SetupArgs),
     Unset(unset::UnsetArgs),
     Version(version::VersionArgs),
 }

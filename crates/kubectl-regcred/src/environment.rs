@@ -13,6 +13,8 @@ use terminal_size::{Width, terminal_size_of};
 #[derive(Clone)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
+    /// The file of this program, if the system tells.
+    pub program: Option<PathBuf>,
     /// The time at which the run began.
     pub now: DateTime<Utc>,
     /// Whether standard input is a terminal.
@@ -29,6 +31,7 @@ impl Environment {
     pub fn of_process() -> Self {
         Self {
             variables: std::env::vars_os().collect(),
+            program: std::env::current_exe().ok(),
             now: Utc::now(),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
@@ -41,6 +44,7 @@ impl Environment {
     pub(crate) fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self {
             variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            program: None,
             now: DateTime::UNIX_EPOCH,
             stdin_is_terminal: false,
             stderr_is_terminal: false,

@@ -10,6 +10,7 @@ pub mod file;
 pub mod output;
 pub mod program;
 pub mod prompt;
+pub mod setup_record;
 pub mod shell;
 pub mod stdin;
 mod terminal;

@@ -1,7 +1,7 @@
 //! Which keyring, and why.
 
 use std::ffi::OsString;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::class_store::ClassStore;
@@ -23,6 +23,7 @@ pub struct Settings {
     pub origin: Origin,
     /// Where the config file is looked for, if there is a home for it.
     pub config_file: Option<PathBuf>,
+    #[cfg(target_os = "linux")]
     bus: Bus,
     lock_folder: PathBuf,
 }
@@ -49,6 +50,7 @@ pub enum Origin {
 
 /// The session bus's address, or why there is none.
 #[derive(Clone, Debug)]
+#[cfg(target_os = "linux")]
 enum Bus {
     At(String),
     None(&'static str),
@@ -80,11 +82,9 @@ impl Settings {
     pub fn read(var: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, StoreError> {
         let set = |name: &str| var(name).filter(|value| !value.is_empty());
         let folder = |name: &str| set(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
-        let runtime = folder("XDG_RUNTIME_DIR");
         let home = folder(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
         let config_home = folder("XDG_CONFIG_HOME").or_else(|| home.map(|home| home.join(".config")));
         let config_file = config_home.map(|home| home.join("regcred").join("config.toml"));
-        let temporary = folder("TMPDIR").unwrap_or_else(std::env::temp_dir);
 
         // Also where the variable outranks it: a file that says something else than its author thinks is told at once.
         let in_file = config_file.as_deref().map(read_config).transpose()?.flatten();
@@ -101,8 +101,9 @@ impl Settings {
             store,
             origin,
             config_file,
-            bus: bus(&set, runtime.as_deref()),
-            lock_folder: lock::folder(runtime, &temporary),
+            #[cfg(target_os = "linux")]
+            bus: bus(&set, folder("XDG_RUNTIME_DIR").as_deref()),
+            lock_folder: lock::folder(var),
         })
     }
 }
@@ -214,6 +215,7 @@ fn open_kind(_kind: StoreKind, _settings: &Settings) -> Result<ClassStore, Store
 }
 
 /// The variable, or the socket where systemd puts it. libdbus itself would start a bus of its own for a display.
+#[cfg(target_os = "linux")]
 fn bus(set: &dyn Fn(&str) -> Option<OsString>, runtime: Option<&Path>) -> Bus {
     if let Some(address) = set("DBUS_SESSION_BUS_ADDRESS") {
         return match address.into_string() {
@@ -238,7 +240,10 @@ fn names_program(address: &str) -> bool {
 }
 
 /// Escapes a value in a bus address (D-Bus specification, "Server Addresses").
+#[cfg(target_os = "linux")]
 fn escape_address(value: &str) -> String {
+    use std::fmt::Write as _;
+
     let mut out = String::new();
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_/.\\*".contains(&byte) {
@@ -376,6 +381,7 @@ mod tests {
         assert_eq!(error, "the keyring \"keychain\" is not of this system; it has: secret-service, keyutils");
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn an_address_is_escaped() {
         assert_eq!(escape_address("/run/user/0/a b,c"), "/run/user/0/a%20b%2cc");

@@ -1,5 +1,6 @@
 //! One writer at a time, among all processes of a user.
 
+use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ pub(crate) const KEYRING: &str = "keyring.lock";
 /// The lock around edits of the clients' files.
 pub(crate) const FILES: &str = "files.lock";
 
+/// The lock around what `kubectl regcred setup` does.
+const SETUP: &str = "setup.lock";
+
 /// A store takes milliseconds; two dozen wait for each other in much less.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -22,6 +26,14 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// Waits for the lock around what `kubectl regcred setup` does; `var` looks up a variable of the environment.
+    ///
+    /// # Errors
+    /// Another process holds it for too long, or there is no safe place for it.
+    pub fn of_setup(var: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, StoreError> {
+        Self::acquire(&folder(var), SETUP)
+    }
+
     /// Waits for the lock of this name in `folder`, which is made if need be and must belong to this user alone.
     pub(crate) fn acquire(folder: &Path, name: &str) -> Result<Self, StoreError> {
         make_private(folder)?;
@@ -52,8 +64,12 @@ impl Lock {
 }
 
 /// The folder for the lock: the user's runtime folder, or one of ours among temporary files.
-pub(crate) fn folder(runtime: Option<PathBuf>, temporary: &Path) -> PathBuf {
-    runtime.map_or_else(|| temporary.join(own_name()), |runtime| runtime.join("regcred"))
+pub(crate) fn folder(var: &dyn Fn(&str) -> Option<OsString>) -> PathBuf {
+    let absolute = |name: &str| var(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    match absolute("XDG_RUNTIME_DIR") {
+        Some(runtime) => runtime.join("regcred"),
+        None => absolute("TMPDIR").unwrap_or_else(std::env::temp_dir).join(own_name()),
+    }
 }
 
 #[cfg(unix)]
@@ -106,7 +122,7 @@ mod tests {
     #[test]
     fn only_one_holds_the_lock() {
         let temporary = tempfile::tempdir().unwrap();
-        let folder = folder(Some(temporary.path().into()), Path::new("/nonexistent"));
+        let folder = folder(&|name| (name == "XDG_RUNTIME_DIR").then(|| temporary.path().into()));
         let first = Lock::acquire(&folder, KEYRING).unwrap();
         let released = AtomicBool::new(false);
         std::thread::scope(|scope| {

@@ -5,16 +5,22 @@
     reason = "what a script may use (`eval`, a status) goes to stdout, all else to stderr"
 )]
 
+#[cfg(target_os = "linux")]
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+#[cfg(target_os = "linux")]
 use crate::bench::Bench;
+use crate::dist::{self, Dist};
 use crate::environment::Environment;
-use crate::failure::{Failure, Result};
-use crate::process::Identity;
-use crate::{bench, clients, cluster, demo, interrupt, kubernetes, setup, test};
+use crate::failure::Result;
+#[cfg(target_os = "linux")]
+use crate::{
+    bench, clients, cluster, demo, failure::Failure, interrupt, kubernetes, process::Identity, setup, test,
+};
+use crate::{check, package, release};
 
 /// The chores of regcred.
 #[derive(Debug, Parser)]
@@ -26,19 +32,51 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    #[cfg(target_os = "linux")]
     /// A real Kubernetes control plane on this machine, to try things and to run tests against.
     #[command(subcommand)]
     Cluster(ClusterChore),
+    #[cfg(target_os = "linux")]
     /// Show the main job on real input, in a throwaway cluster.
     ///
     /// Sets up what is missing, as `test` does.
     Demo,
+    #[cfg(target_os = "linux")]
     /// Measure time and memory, beside the programs that people would use instead.
     ///
     /// Builds the release of our programs, and prints tables in Markdown on stdout. Exits with 1 if a goal is
     /// missed. Leave the machine alone meanwhile.
     #[command(subcommand)]
     Bench(Bench),
+    /// Make the archives, packages and manifests of a release.
+    ///
+    /// Compiles both programs for this machine, and for what else the toolchain has a standard library of; prints what it
+    /// leaves out. The same commit and toolchain give the same bytes, in any folder. With cargo-zigbuild on PATH the
+    /// plugin for Linux needs glibc 2.28, otherwise the one of this machine.
+    Dist(Dist),
+    /// Prove that the credential helper is the same bytes, built in another folder with another home of cargo's.
+    #[cfg(target_os = "linux")]
+    Reproducible {
+        /// The plugin, too, which takes minutes longer.
+        #[arg(long)]
+        plugin: bool,
+    },
+    /// Lint the programs and run their unit tests, on any system and without servers.
+    Check,
+    /// Package the crates as for crates.io, and install both programs from that into a temporary folder.
+    Package,
+    /// Turn the workspace into the next version, in one commit: Cargo.toml, Cargo.lock, changelog, manual pages, krew's
+    /// manifest.
+    Release {
+        /// Greater than the version in Cargo.toml, as 1.2.0.
+        version: String,
+    },
+    /// Print what the changelog says of the version that a tag names; fails unless it is that of Cargo.toml.
+    Notes {
+        /// As v1.2.0.
+        tag: String,
+    },
+    #[cfg(target_os = "linux")]
     /// Run the whole test suite against a throwaway cluster.
     ///
     /// Installs what is missing (as root on Debian), builds Kubernetes the first time (minutes), brings a
@@ -51,6 +89,10 @@ enum Chore {
         /// It stands before the arguments for `cargo test`.
         #[arg(long)]
         long: bool,
+        /// Run what takes too long for every day instead: a release is made, installed from every package, and built a
+        /// second time elsewhere.
+        #[arg(long, exclusive = true)]
+        platforms: bool,
         /// Arguments for `cargo test`, e.g. `-p regcred-tests --test support -- --nocapture`; without -p it
         /// tests the whole workspace.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -58,6 +100,7 @@ enum Chore {
     },
 }
 
+#[cfg(target_os = "linux")]
 #[derive(Debug, Subcommand)]
 enum ClusterChore {
     /// Bring a cluster up and say how to use it; fine if it is up already.
@@ -99,15 +142,34 @@ pub fn run(cli: &Cli) -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<ExitCode> {
     let environment = Environment::read()?;
     match &cli.chore {
+        #[cfg(target_os = "linux")]
         Chore::Cluster(ClusterChore::Up { name, owner }) => up(&environment, name, *owner),
+        #[cfg(target_os = "linux")]
         Chore::Cluster(ClusterChore::Down { name }) => down(&environment, name),
+        #[cfg(target_os = "linux")]
         Chore::Cluster(ClusterChore::Status) => status(&environment),
-        Chore::Test { long, arguments } => test::run(&environment, arguments, *long),
+        #[cfg(target_os = "linux")]
+        Chore::Test { platforms: true, .. } => test::run_platforms(&environment),
+        #[cfg(target_os = "linux")]
+        Chore::Test { long, arguments, .. } => test::run(&environment, arguments, *long),
+        #[cfg(target_os = "linux")]
         Chore::Bench(bench) => bench::run(&environment, bench),
+        Chore::Dist(dist) => dist::run(&environment, dist),
+        #[cfg(target_os = "linux")]
+        Chore::Reproducible { plugin } => dist::reproducible::run(&environment, *plugin),
+        Chore::Check => check::run(&environment),
+        Chore::Package => package::run(&environment),
+        Chore::Release { version } => release::run(version),
+        Chore::Notes { tag } => release::notes(tag).map(|notes| {
+            print!("{notes}");
+            ExitCode::SUCCESS
+        }),
+        #[cfg(target_os = "linux")]
         Chore::Demo => demo::run(&environment).map(|()| ExitCode::SUCCESS),
     }
 }
 
+#[cfg(target_os = "linux")]
 fn up(environment: &Environment, name: &str, owner: Option<u32>) -> Result<ExitCode> {
     interrupt::catch()?;
     setup::ensure(environment)?;
@@ -128,6 +190,7 @@ fn up(environment: &Environment, name: &str, owner: Option<u32>) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
+#[cfg(target_os = "linux")]
 fn down(environment: &Environment, name: &str) -> Result<ExitCode> {
     if cluster::down(environment, name)? {
         eprintln!("Cluster `{name}` is down");
@@ -137,6 +200,7 @@ fn down(environment: &Environment, name: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+#[cfg(target_os = "linux")]
 fn status(environment: &Environment) -> Result<ExitCode> {
     let clusters = cluster::list(environment)?;
     if clusters.is_empty() {
@@ -180,7 +244,7 @@ mod tests {
     fn test_chore(line: &[&str]) -> (bool, Vec<OsString>) {
         let line = ["xtask", "test"].iter().chain(line);
         match Cli::try_parse_from(line).unwrap().chore {
-            Chore::Test { long, arguments } => (long, arguments),
+            Chore::Test { long, arguments, .. } => (long, arguments),
             other => panic!("not `test`: {other:?}"),
         }
     }

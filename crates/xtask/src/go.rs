@@ -5,15 +5,14 @@
 //! first run pays for the build.
 
 use std::fs::File;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::child;
 use crate::environment::{Environment, is_executable, workspace};
 use crate::failure::{Context as _, Failure, Result};
-use crate::process;
 use crate::progress::Progress;
 
 /// A `go.mod` of ours, and the programs that are built with it.
@@ -132,18 +131,16 @@ impl Go {
         let log_file = File::create(&log).cannot_at("create", &log)?;
         let errors = log_file.try_clone().cannot_at("write to", &log)?;
         let mut progress = Progress::start(format!("Building {} (minutes, the first time)", program.name));
-        let mut child = self
-            .command()
+        let mut command = self.command();
+        command
             .args(["build", "-trimpath", "-ldflags", flags, "-o"])
             .arg(output)
             .arg(program.package)
             .env("CGO_ENABLED", if program.c { "1" } else { "0" })
             .stdout(log_file)
-            .stderr(errors)
-            .process_group(0)
-            .spawn()
-            .cannot_at("start", &self.program)?;
-        let status = process::wait(&mut child, || progress.tick())?;
+            .stderr(errors);
+        let mut child = child::start(&mut command).cannot_at("start", &self.program)?;
+        let status = child::wait(&mut child, || progress.tick())?;
         crate::interrupt::check()?;
         if !status.success() {
             let text = std::fs::read_to_string(&log).unwrap_or_default();

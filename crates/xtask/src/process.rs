@@ -1,16 +1,15 @@
-//! Processes: told apart from strangers with the same number, started to outlive us, watched, stopped.
+//! Processes: told apart from strangers with the same number, started to outlive us, stopped.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Context as _, Result};
-use crate::interrupt;
 
 /// How long a process may take to end by itself after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -103,37 +102,6 @@ pub fn start_detached(program: &Path, arguments: &[String], folder: &Path, log: 
         .process_group(0)
         .spawn()
         .cannot_at("start", program)
-}
-
-/// Waits for `child`, calling `tick` meanwhile. When we are interrupted, the child and its whole process
-/// group get the signal too, and we wait for it as long as it is polite.
-///
-/// The child must have been started as the leader of its own process group.
-pub fn wait(child: &mut Child, mut tick: impl FnMut()) -> Result<ExitStatus> {
-    let mut told = None;
-    loop {
-        if let Some(status) = child.try_wait().cannot("wait for a child process")? {
-            return Ok(status);
-        }
-        if interrupt::requested() {
-            let since = *told.get_or_insert_with(|| {
-                signal_group(child, Signal::INT);
-                Instant::now()
-            });
-            if since.elapsed() > GRACE {
-                signal_group(child, Signal::KILL);
-            }
-        }
-        tick();
-        std::thread::sleep(POLL);
-    }
-}
-
-fn signal_group(leader: &Child, signal: Signal) {
-    // The leader is our child and not yet waited for: its number is still its own, and so is the group's.
-    if let Some(group) = i32::try_from(leader.id()).ok().and_then(Pid::from_raw) {
-        let _ = rustix::process::kill_process_group(group, signal);
-    }
 }
 
 #[cfg(test)]

@@ -47,15 +47,35 @@ const PACKAGES: &[Package] = &[
     },
     Package { name: "curl", program: "curl", reason: "the least that a list can take, to measure against" },
     Package { name: "groff-base", program: "groff", reason: "shows the manual pages, and warns of mistakes" },
+    Package { name: "man-db", program: "man", reason: "finds the manual pages that are installed" },
     Package { name: "zsh", program: "zsh", reason: "a shell that completes our commands" },
     Package { name: "fish", program: "fish", reason: "another shell that completes our commands" },
+    Package { name: "binutils", program: "readelf", reason: "shows what a program is linked to" },
+    Package { name: "dpkg", program: "dpkg", reason: "installs our deb package" },
+    Package { name: "git", program: "git", reason: "an index of krew's is a repository" },
+    Package { name: "ruby", program: "ruby", reason: "reads the formula for Homebrew" },
+];
+
+/// What only the tests of `cargo xtask test --platforms` need.
+const FOR_PLATFORMS: &[Package] = &[
+    Package { name: "lintian", program: "lintian", reason: "Debian's check of packages" },
+    Package { name: "rpm", program: "rpm", reason: "installs our rpm package" },
 ];
 
 /// Makes sure that the programs are there: as root on Debian by installing them, elsewhere by saying what is
 /// missing.
 pub fn ensure(environment: &Environment) -> Result<()> {
+    install(environment, PACKAGES)
+}
+
+/// The same for the programs that only `cargo xtask test --platforms` needs besides.
+pub fn ensure_for_platforms(environment: &Environment) -> Result<()> {
+    install(environment, FOR_PLATFORMS)
+}
+
+fn install(environment: &Environment, packages: &[Package]) -> Result<()> {
     let missing: Vec<&Package> =
-        PACKAGES.iter().filter(|package| !is_there(environment, package.program)).collect();
+        packages.iter().filter(|package| !is_there(environment, package.program)).collect();
     if missing.is_empty() {
         return Ok(());
     }

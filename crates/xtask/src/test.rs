@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::process::{ExitCode, ExitStatus};
 
 use crate::cluster::{self, layout::Layout};
+use crate::dist::{self, Dist};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::{cargo, interrupt, skips};
@@ -17,6 +18,8 @@ pub const ORACLE: &str = "REGCRED_TEST_ORACLE";
 pub const CLIENTS: &str = "REGCRED_TEST_CLIENTS";
 /// The environment variable that says how many random cases to try where another program judges them.
 pub const CASES: &str = "REGCRED_TEST_CASES";
+/// The environment variable through which the tests of `--platforms` learn where a release lies.
+pub const RELEASE: &str = "REGCRED_TEST_RELEASE";
 /// The environment variable that makes random cases the same again: the number that a run prints.
 pub const SEED: &str = "REGCRED_TEST_SEED";
 
@@ -31,6 +34,8 @@ pub fn run(environment: &Environment, arguments: &[OsString], long: bool) -> Res
     crate::kubernetes::programs(environment)?;
     let oracle = crate::kubernetes::oracle(environment)?;
     let clients = crate::clients::programs(environment)?;
+    crate::packagers::krew(environment)?;
+    crate::packagers::nfpm(environment)?;
     // The end-to-end tests run the programs, and `cargo test -p regcred-tests` alone would not build them.
     cargo::build_programs(environment)?;
     let status = cluster::with_throwaway(environment, "test", |up| {
@@ -44,6 +49,23 @@ pub fn run(environment: &Environment, arguments: &[OsString], long: bool) -> Res
     })?;
     interrupt::check()?;
     Ok(exit_code(status))
+}
+
+/// Runs what takes too long for every day: makes a release, and installs, checks and builds it again as its users might.
+pub fn run_platforms(environment: &Environment) -> Result<ExitCode> {
+    interrupt::catch()?;
+    crate::setup::ensure(environment)?;
+    crate::setup::ensure_for_platforms(environment)?;
+    let out = environment.target.join("dist/out");
+    dist::run(environment, &Dist::for_this_toolchain(&out))?;
+    let line =
+        ["test", "-p", "regcred-tests", "--features=platforms", "--test=platforms"].map(OsString::from);
+    let status = cargo::run(environment, &line, &[(RELEASE, out.as_os_str())])?;
+    interrupt::check()?;
+    if !status.success() {
+        return Ok(exit_code(status));
+    }
+    dist::reproducible::run(environment, true)
 }
 
 fn run_against(

@@ -3,6 +3,7 @@
 mod examine;
 mod files;
 mod findings;
+mod plugin;
 
 use std::collections::BTreeMap;
 
@@ -25,9 +26,10 @@ pub(super) static COMMAND: Command = Command {
     about: "Find out what is wrong, and what to do about it",
     details: "\
 Looks at the keyring (which one and why, whether it answers, whether it is locked, what it holds), at PATH (whether this
-program is on it, which of its elements are passed over because they are not absolute folders), at the files of
-docker and podman (which helper they name, which passwords stand in them, who may read them), at the tokens (expired or
-soon to), and at the surroundings (WSL, SSH). Each problem comes with its remedy. Nothing is changed, no registry is
+program is on it, whether the plugin there, kubectl-regcred, is of the same version, which of its elements are passed over
+because they are not absolute folders), at the files of docker and podman (which helper they name, which passwords stand in
+them, who may read them), at the tokens (expired or soon to), and at the surroundings (WSL, SSH). Each problem comes with
+its remedy. Nothing is changed, no registry is
 asked, and no password is printed.",
     options: &[OUTPUT],
     examples: "docker-credential-regcred doctor",

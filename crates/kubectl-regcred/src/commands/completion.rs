@@ -23,7 +23,9 @@ Examples:
     ~/.config/fish/completions/kubectl-regcred.fish
 
   # In PowerShell, for $PROFILE
-  kubectl regcred completion powershell";
+  kubectl regcred completion powershell
+
+`kubectl regcred setup` puts them into these places, but for PowerShell's.";
 
 /// Print a script that completes commands, flags and names
 ///
@@ -38,8 +40,9 @@ pub(crate) struct CompletionArgs {
     program: Completer,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Completer {
+/// What completes a command line.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Completer {
     Kubectl,
     Bash,
     Zsh,
@@ -48,11 +51,16 @@ enum Completer {
 }
 
 pub(crate) fn run(args: &CompletionArgs) -> Result<(), Failure> {
-    output::write_stdout(match args.program {
+    output::write_stdout(script(args.program))
+}
+
+/// The script, or for kubectl the program.
+pub(super) fn script(completer: Completer) -> &'static str {
+    match completer {
         Completer::Kubectl => include_str!("../completion/scripts/kubectl_complete-regcred"),
         Completer::Bash => include_str!("../completion/scripts/kubectl-regcred.bash"),
         Completer::Zsh => include_str!("../completion/scripts/_kubectl-regcred"),
         Completer::Fish => include_str!("../completion/scripts/kubectl-regcred.fish"),
         Completer::Powershell => include_str!("../completion/scripts/kubectl-regcred.ps1"),
-    })
+    }
 }

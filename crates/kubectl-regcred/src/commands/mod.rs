@@ -14,6 +14,7 @@ pub(crate) mod r#match;
 mod places;
 pub(crate) mod rotate;
 pub(crate) mod set;
+pub(crate) mod setup;
 pub(crate) mod unset;
 pub(crate) mod version;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli, command_line: &CommandLine, environment: &Environmen
         Command::Match(args) => r#match::run(&args, &cli.cluster, environment),
         Command::Rotate(args) => rotate::run(&args, &cli.cluster, command_line, environment),
         Command::Set(args) => set::run(&args, &cli.cluster, environment),
+        Command::Setup(args) => setup::run(&args, environment),
         Command::Unset(args) => unset::run(&args, &cli.cluster, environment),
         Command::Version(args) => version::run(&args).map(|()| exit::DONE),
     }

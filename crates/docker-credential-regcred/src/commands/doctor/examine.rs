@@ -13,6 +13,7 @@ use regcred_keyring::{Chosen, Entry, Settings, Status, StoreError, StoreKind, UN
 use super::super::not_on_path;
 use super::files::Files;
 use super::findings::Findings;
+use super::plugin;
 use crate::NAME;
 use crate::environment::Environment;
 use crate::survey::Survey;
@@ -61,6 +62,7 @@ pub(super) fn examine(environment: &Environment) -> Examination {
     };
     examination.keyring(environment);
     examination.path(&environment.search_path());
+    plugin::examine(environment, &mut examination.findings);
     examination.files(environment);
     examination.expiry(environment.now);
     examination
