@@ -158,7 +158,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         #[cfg(target_os = "linux")]
         Chore::Reproducible { plugin } => dist::reproducible::run(&environment, *plugin),
         Chore::Check => check::run(&environment),
-        Chore::Package => package::run(&environment),
+        Chore::Package => package::run(&environment).map(|()| ExitCode::SUCCESS),
         Chore::Release { version } => release::run(version),
         Chore::Notes { tag } => release::notes(tag).map(|notes| {
             print!("{notes}");

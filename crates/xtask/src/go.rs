@@ -109,6 +109,7 @@ fn key(sources: &[PathBuf]) -> Result<String> {
 impl Go {
     /// The pinned version of `module` and when it was made: `vMAJOR.MINOR.PATCH TIME`; a module proxy may not know
     /// the time.
+    #[cfg(target_os = "linux")]
     pub(crate) fn version_of(&self, module: &str) -> Result<String> {
         let format = "{{.Version}} {{if .Time}}{{.Time.Format \"2006-01-02T15:04:05Z\"}}{{end}}";
         let output = self

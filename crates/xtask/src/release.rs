@@ -1,6 +1,7 @@
 //! Turns the workspace into the next version, in one commit.
 //!
-//! All that says a version is changed: Cargo.toml and the two Cargo.lock, the changelog, the manual pages, krew's manifest.
+//! All that says a version is changed: Cargo.toml and the two Cargo.lock, the changelog, the README, the manual pages, krew's
+//! manifest.
 //! What is left to a person, and to the workflow that a tag starts, is said at the end.
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::failure::{Context as _, Failure, Result};
 
 const CHANGELOG: &str = "CHANGELOG.md";
 const MANIFEST: &str = "Cargo.toml";
+const README: &str = "README.md";
 const LOCKS: [&str; 2] = ["Cargo.lock", "crates/regcred-core/fuzz/Cargo.lock"];
 const MANUAL: &str = "packaging/man";
 const UNRELEASED: &str = "## [Unreleased]";
@@ -68,6 +70,7 @@ fn changes(root: &Path, version: &str, date: NaiveDate) -> Result<Vec<(PathBuf, 
         (root.join(CHANGELOG), changelog(&read(root, CHANGELOG)?, version, date)?),
         (root.join(MANIFEST), in_manifest(&manifest, &old, version)?),
         (root.join(KREW_MANIFEST), planned_krew_manifest(version)?),
+        (root.join(README), in_readme(&read(root, README)?, &old, version)),
     ];
     for lock in LOCKS {
         changes.push((root.join(lock), in_lock(&read(root, lock)?, &own_crates(root)?, &old, version)));
@@ -136,6 +139,13 @@ fn in_lock(text: &str, own: &[String], old: &str, new: &str) -> String {
         let entry = |version: &str| format!("name = \"{name}\"\nversion = \"{version}\"\n");
         text.replace(&entry(old), &entry(new))
     })
+}
+
+/// The README names the files of a release, as `regcred_v1.2.0_linux_amd64.tar.gz` or `regcred-1.2.0-1.x86_64.rpm`.
+fn in_readme(text: &str, old: &str, new: &str) -> String {
+    ["regcred_v", "regcred_", "regcred-"]
+        .iter()
+        .fold(text.to_owned(), |text, name| text.replace(&format!("{name}{old}"), &format!("{name}{new}")))
 }
 
 /// A manual page says the version of its program in its first macro, `.TH`.
@@ -280,6 +290,8 @@ mod tests {
         }
         let pages = std::fs::read_dir(clone.root().join(MANUAL)).unwrap().count();
         assert_eq!(changed.lines().filter(|file| file.starts_with(MANUAL)).count(), pages);
+        let readme = std::fs::read_to_string(clone.root().join(README)).unwrap();
+        assert!(readme.contains("regcred_v98.7.6_linux_amd64.tar.gz") && !readme.contains(VERSION));
         let krew = std::fs::read_to_string(clone.root().join(KREW_MANIFEST)).unwrap();
         assert!(krew.contains("version: v98.7.6\n"), "{krew}");
         let changelog = std::fs::read_to_string(clone.root().join(CHANGELOG)).unwrap();

@@ -7,7 +7,7 @@ use crate::cluster::{self, layout::Layout};
 use crate::dist::{self, Dist};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
-use crate::{cargo, interrupt, skips};
+use crate::{cargo, interrupt, package, skips};
 
 /// The environment variable through which tests learn where their cluster is: its folder.
 pub const CLUSTER: &str = "REGCRED_TEST_CLUSTER";
@@ -36,6 +36,7 @@ pub fn run(environment: &Environment, arguments: &[OsString], long: bool) -> Res
     let clients = crate::clients::programs(environment)?;
     crate::packagers::krew(environment)?;
     crate::packagers::nfpm(environment)?;
+    crate::actionlint::program(environment)?;
     // The end-to-end tests run the programs, and `cargo test -p regcred-tests` alone would not build them.
     cargo::build_programs(environment)?;
     let status = cluster::with_throwaway(environment, "test", |up| {
@@ -65,6 +66,7 @@ pub fn run_platforms(environment: &Environment) -> Result<ExitCode> {
     if !status.success() {
         return Ok(exit_code(status));
     }
+    package::run(environment)?;
     dist::reproducible::run(environment, true)
 }
 

@@ -1,7 +1,7 @@
 //! What a program is made of, as a `CycloneDX` 1.5 document (`ECMA-424`): our crates, others' crates and C libraries.
 //!
 //! It lists what cargo links for this program, this target and these features, with the checksums of Cargo.lock; not
-//! what only runs while it is compiled. `cargo metadata` knows nothing of C, hence [`c_libraries`].
+//! what only runs while it is compiled. `cargo metadata` knows nothing of C, hence `c_libraries`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
