@@ -75,7 +75,12 @@ fn copy_source(target: &Path) -> Result<()> {
         let (from, to) = (workspace().join(name), target.join(name));
         let folder = to.parent().unwrap_or(target);
         std::fs::create_dir_all(folder).cannot_at("create", folder)?;
-        std::fs::copy(&from, &to).cannot_at("copy", &from)?;
+        if from.is_symlink() {
+            let target = std::fs::read_link(&from).cannot_at("read", &from)?;
+            std::os::unix::fs::symlink(target, &to).cannot_at("link", &to)?;
+        } else {
+            std::fs::copy(&from, &to).cannot_at("copy", &from)?;
+        }
     }
     Ok(())
 }
