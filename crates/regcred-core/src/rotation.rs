@@ -79,7 +79,7 @@ pub fn find(
 /// Logins by registry.
 pub type Logins = BTreeMap<String, BTreeSet<PresentLogin>>;
 
-/// The different logins that these entries hold, beside the new one, by registry. A registry for which there is none is
+/// The different logins that these entries hold, beside the new one, by registry. A registry without one is
 /// left out.
 pub fn logins<'a>(found: impl IntoIterator<Item = &'a Found>) -> Logins {
     let mut logins = Logins::new();

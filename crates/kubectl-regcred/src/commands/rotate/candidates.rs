@@ -41,7 +41,7 @@ impl Candidate {
 
 /// What the entries hold, apart from those that hold the new login.
 pub(super) struct Survey {
-    /// By registry, and of one registry the oldest first: whoever joins with an entry of their own comes later.
+    /// By registry, and of one registry the oldest first: a stranger who joins with an entry comes later.
     pub(super) groups: Vec<Group>,
     /// Entries without a login.
     pub(super) without: Vec<Without>,
