@@ -25,26 +25,36 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Packs the programs for this machine, as version `version`.
+    /// Packs the programs for this machine into an archive, as version `version`.
     pub fn new(version: &str) -> Self {
-        Self::of_programs(version, programs(), &[own_platform()])
+        Self::with_packages(version, &[])
     }
 
-    /// The same for all platforms. The programs in each are this machine's: package managers only unpack them.
+    /// The same, and packages of these formats.
+    pub fn with_packages(version: &str, formats: &[&str]) -> Self {
+        Self::of_programs(version, programs(), &[own_platform()], formats)
+    }
+
+    /// Archives for all platforms. The programs in each are this machine's: package managers only unpack them.
     pub fn for_all_platforms(version: &str) -> Self {
-        let platforms: Vec<_> = PLATFORMS.iter().collect();
-        Self::of_programs(version, programs(), &platforms)
+        Self::of_programs(version, programs(), &PLATFORMS.each_ref(), &[])
     }
 
     /// Packs these programs.
-    pub fn of_programs(version: &str, programs: &Programs, platforms: &[&Platform]) -> Self {
+    pub fn of_programs(
+        version: &str,
+        programs: &Programs,
+        platforms: &[&Platform],
+        formats: &[&str],
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let environment = Environment::read().unwrap_or_else(|failure| panic!("{failure}"));
         // The time has to be the same each time, and be in no future.
         let time = chrono::DateTime::from_timestamp(1_700_000_000, 0).expect("a time");
         let release = Release { version: version.to_owned(), time };
         for platform in platforms {
-            let packed = release.pack(&environment, platform, programs, &programs.plugin, folder.path());
+            let packed =
+                release.pack(&environment, platform, programs, &programs.plugin, formats, folder.path());
             packed.unwrap_or_else(|failure| panic!("{failure}"));
         }
         release.finish(folder.path()).unwrap_or_else(|failure| panic!("{failure}"));

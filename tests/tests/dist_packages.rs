@@ -15,7 +15,7 @@ const FILES: [&str; 4] = [
 #[test]
 fn a_deb_package_is_installed_runs_is_upgraded_and_removed() {
     let sandbox = Sandbox::without_cluster();
-    let (old, new) = (Packed::new(VERSION), Packed::new(NEXT));
+    let (old, new) = (Packed::with_packages(VERSION, &["deb"]), Packed::with_packages(NEXT, &["deb"]));
     let both = tempfile::tempdir().unwrap();
     for (packed, name) in [(&old, "old.deb"), (&new, "new.deb")] {
         std::fs::copy(packed.file(".deb"), both.path().join(name)).unwrap();
@@ -59,7 +59,7 @@ fn a_deb_package_is_installed_runs_is_upgraded_and_removed() {
 #[test]
 fn a_package_for_alpine_holds_the_same_programs() {
     let sandbox = Sandbox::without_cluster();
-    let packed = Packed::new(VERSION);
+    let packed = Packed::with_packages(VERSION, &["apk"]);
     let package = packed.file(".apk");
     // Three gzipped tars, one after the other: signature, control, data.
     let listed = sandbox.run("tar", ["--list", "--ignore-zeros", "--file", package.to_str().unwrap()]);

@@ -41,7 +41,7 @@ fn file(folder: &Path, end: &str) -> PathBuf {
 
 /// A folder with the release's package as `old` and one of the next version as `new`.
 fn both_versions(sandbox: &Sandbox, format: &str) -> tempfile::TempDir {
-    let next = Packed::of_programs(NEXT, &programs(sandbox), &[own_platform()]);
+    let next = Packed::of_programs(NEXT, &programs(sandbox), &[own_platform()], &[&format[1..]]);
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(file(&release(), format), folder.path().join(format!("old{format}"))).unwrap();
     std::fs::copy(next.file(format), folder.path().join(format!("new{format}"))).unwrap();

@@ -187,20 +187,6 @@ fn a_helper_that_is_not_on_path_is_told_with_what_to_do() {
 }
 
 #[test]
-fn a_helper_is_not_started_through_an_element_of_path_that_is_not_an_absolute_folder() {
-    let here = tempfile::Builder::new().tempdir_in(".").unwrap();
-    let script = here.path().join("docker-credential-here");
-    std::fs::write(&script, format!("#!/bin/sh\n{ANSWER}\n")).unwrap();
-    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let element = here.path().strip_prefix(".").unwrap_or(here.path()).file_name().unwrap();
-    let path = SearchPath::new(Some(element));
-    let failure = CredentialHelper::new("here", path, PATIENCE).unwrap().get("ghcr.io").unwrap_err();
-    let said = format!("the credential helper docker-credential-here is on PATH only through {element:?}, ");
-    assert!(failure.message.starts_with(&said), "{failure:?}");
-    assert_eq!(failure.hint.as_deref(), Some("put the program's folder on PATH as an absolute path"));
-}
-
-#[test]
 fn a_helper_that_cannot_be_run_is_named_by_its_file() {
     let script = Script::new("true", PATIENCE);
     let file = script.folder.path().join("docker-credential-script");

@@ -135,10 +135,11 @@ impl Release {
             std::fs::write(&path, text).cannot_at("write", &path)?;
         }
         let own = own_plugin(environment, &programs, recipe.plugin)?;
-        self.pack(environment, platform, &programs, &own, out)
+        let formats: &[&str] = if platform.os == "linux" { &packages::FORMATS } else { &[] };
+        self.pack(environment, platform, &programs, &own, formats, out)
     }
 
-    /// Makes the archive of a platform in the folder `out`, and for Linux the packages. `own` is the plugin for this
+    /// Makes the archive of a platform in the folder `out`, and the `formats` of packages. `own` is the plugin for this
     /// machine, which prints the completions.
     pub fn pack(
         &self,
@@ -146,17 +147,19 @@ impl Release {
         platform: &Platform,
         programs: &Programs,
         own: &Path,
+        formats: &[&str],
         out: &Path,
     ) -> Result<()> {
         let scratch = tempfile::tempdir().cannot("make a temporary folder")?;
         let entries = contents::entries(platform, programs, own, scratch.path())?;
         archive::write(&out.join(platform.archive(&self.version)), &entries, self.time)?;
-        if platform.os == "linux" {
-            let needs = [&Needs::of(&programs.plugin)?, &Needs::of(&programs.helper)?];
-            let ingredients =
-                Ingredients { version: &self.version, platform, entries: &entries, needs, time: self.time };
-            packages::write(&packagers::nfpm(environment)?, &ingredients, scratch.path(), out)?;
+        if formats.is_empty() {
+            return Ok(());
         }
+        let needs = [&Needs::of(&programs.plugin)?, &Needs::of(&programs.helper)?];
+        let ingredients =
+            Ingredients { version: &self.version, platform, entries: &entries, needs, time: self.time };
+        packages::write(&packagers::nfpm(environment)?, formats, &ingredients, scratch.path(), out)?;
         Ok(())
     }
 

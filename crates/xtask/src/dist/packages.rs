@@ -36,8 +36,14 @@ pub struct Ingredients<'a> {
     pub time: DateTime<Utc>,
 }
 
-/// Makes the packages in the folder `out` with `nfpm`; returns them.
-pub fn write(nfpm: &Path, ingredients: &Ingredients, scratch: &Path, out: &Path) -> Result<Vec<PathBuf>> {
+/// Makes packages of these formats in the folder `out` with `nfpm`; returns them.
+pub fn write(
+    nfpm: &Path,
+    formats: &[&str],
+    ingredients: &Ingredients,
+    scratch: &Path,
+    out: &Path,
+) -> Result<Vec<PathBuf>> {
     stage_files(ingredients, &scratch.join(STAGE))?;
     let manual: Vec<_> =
         ingredients.entries.iter().filter_map(|entry| entry.path.strip_prefix("man/")).collect();
@@ -58,7 +64,7 @@ pub fn write(nfpm: &Path, ingredients: &Ingredients, scratch: &Path, out: &Path)
     )?;
     let file = scratch.join(CONFIG);
     std::fs::write(&file, config).cannot_at("write", &file)?;
-    FORMATS.iter().map(|format| package(nfpm, format, scratch, ingredients, out)).collect()
+    formats.iter().map(|format| package(nfpm, format, scratch, ingredients, out)).collect()
 }
 
 /// The oldest glibc that has what both programs are linked to; none if both are static.
