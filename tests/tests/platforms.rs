@@ -76,9 +76,9 @@ fn the_released_deb_package_is_installed_upgraded_and_removed_by_apt() {
     let packages = both_versions(&sandbox, ".deb");
     let script = "
         rm --force /var/lib/man-db/auto-update
-        apt-get install --yes --no-download /packages/old.deb
+        apt-get install --yes /packages/old.deb
         kubectl-regcred version
-        apt-get install --yes --no-download /packages/new.deb
+        apt-get install --yes /packages/new.deb
         dpkg-query --showformat '${Version} is the new one\\n' --show regcred
         apt-get remove --yes --purge regcred
         test ! -e /usr/bin/kubectl-regcred
