@@ -8,7 +8,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use regcred_cli::failure::{Failure, exit};
-use regcred_cli::file::reason;
+pub(crate) use regcred_cli::file::remove;
+use regcred_cli::file::{Temporary, reason, sync_folder};
 use regcred_core::docker_config::{DockerConfig, Form};
 use zeroize::Zeroizing;
 
@@ -199,18 +200,6 @@ impl ConfigFile {
     }
 }
 
-/// A file that is gone when this is.
-struct Temporary {
-    path: PathBuf,
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // It is no longer there once it has been renamed.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
 /// Changes a file: `change` edits what is in it now, as often as somebody else writes it meanwhile, and returns what is
 /// to be returned. A file that it leaves as it is is not written. The caller holds the lock.
 pub(crate) fn edit<T>(
@@ -234,18 +223,6 @@ pub(crate) fn clean(path: &Path) -> Result<(), Failure> {
     match ConfigFile::read(path)?.left_behind() {
         Some(copy) => remove(&copy).map_err(|error| cannot("remove", &copy, &error)),
         None => Ok(()),
-    }
-}
-
-/// Removes a file; fine if there is none.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    // A file system that can't be written to would complain even of a file that is not there.
-    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-        return Ok(());
-    }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 
@@ -286,16 +263,6 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {

@@ -26,27 +26,34 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 /// It can't be written, and what was there is as it was; or the system doesn't confirm that it will last.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
     let copy = Temporary { path: beside(path) };
-    let written = remove_if_there(&copy.path)
+    let written = remove(&copy.path)
         .and_then(|()| write_new(&copy.path, bytes, mode))
         .and_then(|()| fs::rename(&copy.path, path))
         .and_then(|()| sync_folder(path.parent().unwrap_or(Path::new("."))));
     written.map_err(|error| cannot("write", path, &error, exit::FAILED))
 }
 
-/// Removes a file; fine if there is none.
-///
-/// # Errors
-/// It is there and can't be removed.
-pub fn remove(path: &Path) -> Result<(), Failure> {
-    remove_if_there(path).map_err(|error| cannot("remove", path, &error, exit::FAILED))
-}
-
 /// Removes what a killed [`replace`] left beside a file.
 ///
 /// # Errors
 /// It is there and can't be removed.
-pub fn remove_leftover(path: &Path) -> Result<(), Failure> {
+pub fn remove_leftover(path: &Path) -> io::Result<()> {
     remove(&beside(path))
+}
+
+/// Removes a file; fine if there is none.
+///
+/// # Errors
+/// It is there and can't be removed.
+pub fn remove(path: &Path) -> io::Result<()> {
+    // A file system that can't be written to would complain even of a file that is not there.
+    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(());
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// Where the new text of a file is written before it is put in its place.
@@ -58,21 +65,16 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 /// A file that is gone when this is.
-struct Temporary {
-    path: PathBuf,
+#[derive(Debug)]
+pub struct Temporary {
+    /// Where it is.
+    pub path: PathBuf,
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
         // It is no longer there once it has been renamed.
         let _ = fs::remove_file(&self.path);
-    }
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 
@@ -94,15 +96,21 @@ fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// So that a file is still there after a crash of the machine.
+/// Sees to it that the names in a folder last, also if the machine fails now.
+///
+/// # Errors
+/// The system doesn't confirm it.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Windows does that by itself.
+///
+/// # Errors
+/// None.
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
+pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -122,9 +122,9 @@ pub(super) fn remove(plan: &Plan) -> Result<(), Failure> {
     for step in plan.steps.iter().filter(|step| step.wanted.is_none()) {
         if step.action == Action::Remove {
             refuse_changed(step)?;
-            file::remove(&step.path).map_err(repeatable)?;
+            file::remove(&step.path).map_err(|error| cannot("remove", &step.path, &error))?;
         }
-        file::remove_leftover(&step.path).map_err(repeatable)?;
+        file::remove_leftover(&step.path).map_err(|error| cannot("clean up beside", &step.path, &error))?;
     }
     Ok(())
 }
@@ -187,6 +187,6 @@ fn make_private_folder(folder: Option<&Path>) -> Result<(), Failure> {
     builder.create(folder).map_err(|error| cannot("make the folder", folder, &error))
 }
 
-fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
+pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
     repeatable(Failure::new(exit::FAILED, format!("can't {what} {path:?}: {}", reason(error))))
 }

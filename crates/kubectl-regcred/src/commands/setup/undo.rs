@@ -25,7 +25,7 @@ pub(super) fn run(args: &SetupArgs, recorded: Option<Record>, record_path: &Path
         disk::remove(&plan)?;
         // The record goes last but for its own folder, so that what is left can still be undone.
         disk::remove_folders(&record.made_folders)?;
-        file::remove(record_path)?;
+        file::remove(record_path).map_err(|error| disk::cannot("remove", record_path, &error))?;
         disk::remove_folders(&record.made_folders)?;
     }
     let items = plan.steps.iter().filter_map(Item::of).collect();
