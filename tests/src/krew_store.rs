@@ -103,7 +103,7 @@ fn place(program: &Path, path: &Path) {
     if std::fs::hard_link(&program, path).is_ok() {
         return;
     }
-    // Another program writes it: a child of another test could inherit a descriptor of ours (ETXTBSY).
+    // Another program writes it: a child of another test could inherit our descriptor (ETXTBSY).
     let status = Command::new("cp").arg(&program).arg(path).status();
     assert!(status.is_ok_and(|status| status.success()), "cannot copy {}", program.display());
 }

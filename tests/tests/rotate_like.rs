@@ -383,6 +383,39 @@ fn what_fails_is_finished_by_the_line_that_is_printed() {
     assert_eq!(rotated(&spaces), 10);
 }
 
+#[test]
+fn a_failed_secret_that_cant_be_named_is_finished_by_the_one_that_was_named() {
+    let (spaces, selector) = labelled(2);
+    spaces[0].make_pull_secret("pull", &json!({"ghcr.io": login("robot", OLD)}));
+    let both = json!({"ghcr.io": login("robot", OLD), "GHCR.io": login("bob", OLD)});
+    spaces[1].make_pull_secret("both", &both);
+    let proxy = FaultProxy::start(&cluster().kubeconfig());
+    proxy.inject(rule(Fault::Refuse, "PATCH", "/secrets/both", 4));
+    let mut sandbox = Sandbox::new(cluster());
+    sandbox.use_kubeconfig(&proxy.kubeconfig());
+    let like = format!("--like={}/pull", spaces[0].name());
+    let output = rotate(&sandbox, &[&selector, "--yes", &like]);
+    // `--like` of a Secret with two logins would not say which one is meant.
+    output.assert_code(6).assert_stderr_contains("1 failed, 1 not begun");
+    assert_eq!(pair(&spaces[0], "pull", "ghcr.io"), old());
+    let line = printed_line(&output);
+    assert!(line.ends_with(&like), "{line}");
+    run_line(&sandbox, &line).success().assert_stderr_contains("2 changed");
+    assert_eq!(pair(&spaces[0], "pull", "ghcr.io"), new());
+    assert_eq!(pair(&spaces[1], "both", "ghcr.io"), new());
+    assert_eq!(pair(&spaces[1], "both", "GHCR.io"), format!("bob:{OLD}"));
+}
+
+#[test]
+fn no_line_is_printed_that_would_finish_nothing() {
+    let (spaces, _) = labelled(2);
+    spaces[0].make_pull_secret("pull", &json!({"ghcr.io": login("robot", OLD)}));
+    let sandbox = Sandbox::new(cluster());
+    let output = rotate(&sandbox, &["pull", "-n", spaces[0].name(), "-n", spaces[1].name(), "--yes"]);
+    output.assert_code(4).assert_stderr_contains("1 changed, 1 failed");
+    assert!(!output.stderr.contains("finishes the rest"), "{}", output.stderr);
+}
+
 /// How many Secrets are changed at once.
 const CONCURRENCY: usize = 16;
 

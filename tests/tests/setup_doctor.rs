@@ -38,7 +38,7 @@ fn make_old(home: &KrewHome, store: &str) {
     let made = home.sandbox.root().join("tmp/old-helper");
     fs::write(&made, program).unwrap();
     // A new file, since the one that is there may be a link to the workspace's program. Another program writes it, since a
-    // child of another test could inherit a descriptor of ours (ETXTBSY).
+    // child of another test could inherit our descriptor (ETXTBSY).
     let (made, helper) = (made.to_str().unwrap(), helper.to_str().unwrap());
     home.sandbox.run("install", ["-m", "755", made, helper]).success();
 }

@@ -41,7 +41,7 @@ pub fn remove_leftover(path: &Path) -> io::Result<()> {
     remove(&beside(path))
 }
 
-/// Removes a file; fine if there is none.
+/// Removes a file; a file that is not there is no error.
 ///
 /// # Errors
 /// It is there and can't be removed.

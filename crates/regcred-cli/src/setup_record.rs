@@ -58,7 +58,7 @@ impl Record {
         Some(state?.join("regcred").join("setup.json"))
     }
 
-    /// Reads the record; `None` if there is none.
+    /// Reads the record; `None` if `setup` has written nothing.
     ///
     /// # Errors
     /// It can't be read, or is not such a record.

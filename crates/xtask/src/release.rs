@@ -118,7 +118,8 @@ fn in_manifest(text: &str, old: &str, new: &str) -> Result<String> {
     });
     let changed = lines.collect::<Vec<_>>().join("\n") + "\n";
     if current_version(&changed)? != new || changed.contains(&needed) {
-        return Err(Failure::new(format!("{MANIFEST} has versions of ours where none is looked for")));
+        return Err(Failure::new(format!("{MANIFEST} names the version in a line that is not changed"))
+            .hint("teach `in_manifest` in crates/xtask/src/release.rs that line"));
     }
     Ok(changed)
 }

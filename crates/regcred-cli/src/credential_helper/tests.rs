@@ -40,7 +40,7 @@ impl Script {
     }
 }
 
-/// Another process writes it: one of ours, just being started by another test, could still have it open for writing, and then
+/// Another process writes it: a child that another test is just starting could still have it open for writing, and then
 /// it can't be run.
 fn install(path: &Path, text: &str) {
     let mut install = shell()

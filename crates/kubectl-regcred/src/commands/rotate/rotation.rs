@@ -2,7 +2,7 @@
 
 use regcred_core::rotation::Logins;
 
-use super::again;
+use super::again::Left;
 use super::args::RotateArgs;
 use super::candidates::Survey;
 use super::groups;
@@ -119,7 +119,10 @@ impl Rotation<'_> {
         for steps in [first, last] {
             let begun = steps.iter().map(|step| Item::of(step.secret(), Outcome::NotBegun, Vec::new()));
             let begun: Vec<_> = begun.collect();
-            if interrupted {
+            // They are the only ones by which the next run would find what failed.
+            let are_needed =
+                self.left(items.iter().filter(|item| item.outcome == Outcome::Failed)).depends_on_named();
+            if interrupted || (are_needed && dry_run == DryRun::None) {
                 items.extend(begun);
                 continue;
             }
@@ -165,21 +168,19 @@ impl Rotation<'_> {
         }
     }
 
+    fn left<'a>(&'a self, items: impl Iterator<Item = &'a Item>) -> Left<'a> {
+        Left::new(items, self.choice, self.survey, self.chosen, self.own_namespace)
+    }
+
     fn report(&self, items: &[Item], interrupted: bool) -> Result<u8, Failure> {
         let dry_run = self.args.change.dry_run;
         let context =
             Context { survey: self.survey, chosen: Some(self.chosen), format: self.args.output, dry_run };
         // One of which nothing is known may have been changed, and no longer stands for what is left.
         let is_unknown = |item: &&Item| item.outcome == Outcome::Unknown;
-        let left = items.iter().filter(|item| item.is_left());
+        let left = items.iter().filter(|item| item.is_left() && dry_run == DryRun::None);
         let (unknown, known): (Vec<_>, Vec<_>) = left.partition(is_unknown);
-        let left = known
-            .into_iter()
-            .chain(unknown)
-            .filter_map(|item| Some((item.namespace.clone(), item.secret.clone()?)));
-        let left: Vec<_> = left.filter(|_| dry_run == DryRun::None).collect();
-        let rest =
-            again::rest(self.command_line, self.choice, self.survey, self.chosen, self.own_namespace, &left);
-        report::report(items, &context, interrupted, rest.as_deref())
+        let left = self.left(known.into_iter().chain(unknown));
+        report::report(items, &context, interrupted, left.command(self.command_line).as_deref())
     }
 }

@@ -93,7 +93,7 @@ fn texts(environment: &Environment) -> Result<Option<Texts>, Failure> {
     }))
 }
 
-/// Nothing of ours may lie in krew's folders: krew refuses to work if there is a file in its `bin` that it doesn't know,
+/// `setup` writes nothing into krew's folders: krew refuses to work if there is a file in its `bin` that it doesn't know,
 /// and removes the folders in its store at every upgrade.
 fn refuse_krew(programs: &Path, environment: &Environment) -> Result<(), Failure> {
     let (existing, missing) = existing_part(programs)?;
@@ -114,7 +114,7 @@ fn refuse_krew(programs: &Path, environment: &Environment) -> Result<(), Failure
     Ok(())
 }
 
-/// Where krew keeps its plugins: as it is told, as usual, and where this program is one of them.
+/// Where krew keeps its plugins: `KREW_ROOT`, its default, and the folder that this program is in if krew installed it.
 fn krew_roots(environment: &Environment) -> Vec<PathBuf> {
     let usual = environment.home().map(|home| home.join(".krew"));
     let named = environment.var("KREW_ROOT").map(PathBuf::from);
@@ -127,7 +127,7 @@ fn krew_roots(environment: &Environment) -> Vec<PathBuf> {
 
 /// Refuses a file whose folder belongs to another user than this one or root, or that every user can write to; the
 /// same for the home folder that it is in. Root, with the HOME of a user, would write files that this user can't change,
-/// and whoever can write to a folder can replace the program that is asked for passwords there.
+/// and a user who can write to a folder can replace the program that is asked for passwords there.
 pub(super) fn check(file: &Path, environment: &Environment) -> Result<(), Failure> {
     let (folder, _) = existing_part(file.parent().unwrap_or(file))?;
     let home = environment.home().filter(|home| file.starts_with(home) && home.exists());
