@@ -393,13 +393,13 @@ fn a_failed_secret_that_cant_be_named_is_finished_by_the_one_that_was_named() {
     proxy.inject(rule(Fault::Refuse, "PATCH", "/secrets/both", 4));
     let mut sandbox = Sandbox::new(cluster());
     sandbox.use_kubeconfig(&proxy.kubeconfig());
-    let like = format!("--like={}/pull", spaces[0].name());
-    let output = rotate(&sandbox, &[&selector, "--yes", &like]);
+    let named = format!("--like={}/pull", spaces[0].name());
+    let output = rotate(&sandbox, &[&selector, "--yes", &named]);
     // `--like` of a Secret with two logins would not say which one is meant.
     output.assert_code(6).assert_stderr_contains("1 failed, 1 not begun");
     assert_eq!(pair(&spaces[0], "pull", "ghcr.io"), old());
     let line = printed_line(&output);
-    assert!(line.ends_with(&like), "{line}");
+    assert!(line.ends_with(&named), "{line}");
     run_line(&sandbox, &line).success().assert_stderr_contains("2 changed");
     assert_eq!(pair(&spaces[0], "pull", "ghcr.io"), new());
     assert_eq!(pair(&spaces[1], "both", "ghcr.io"), new());
